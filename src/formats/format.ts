@@ -1,0 +1,91 @@
+// What a package format must provide. One folder per format exports one value of type Format; app.ts lists them.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Caller } from "../core/caller.ts";
+import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
+import type { Fault } from "../core/faults.ts";
+import type { Registry, RepositoryRecord, VersionMetadata } from "../registry/registry.ts";
+
+export interface Format {
+  readonly name: PackageFormat;
+  /** Whether packages have a namespace (spec 1.5.3). */
+  readonly namespaces: "none" | "optional" | "required";
+  /** How to read a public registry of this format; absent where there is none (generic, swift). */
+  readonly external?: ExternalFormat;
+  /** Opens the door: called once, when the server starts. */
+  open(deps: FormatDeps): FormatDoor;
+}
+
+export interface FormatDeps {
+  readonly registry: Registry;
+  readonly limits: FormatLimits;
+  readonly now: () => number;
+}
+
+export interface FormatLimits {
+  /** Largest publish request, bytes (npm: 2 GB, spec 8.1.4). */
+  readonly requestBytesMax: number;
+  /** Largest single asset, bytes (5 GB, spec 9). */
+  readonly assetBytesMax: number;
+  /** Memory for finished documents, bytes. */
+  readonly documentCacheBytes: number;
+}
+
+export interface FormatDoor {
+  /** Answers one authenticated request; may throw a Fault, which the server words with `renderFault`. */
+  handle(request: DoorRequest): Promise<void> | void;
+  /** The format's own dialect for an error. `WWW-Authenticate`, `Allow`, `Retry-After` and `x-portcullis-reason` are added by the server. */
+  renderFault(fault: Fault): { readonly contentType: string; readonly body: string };
+  close?(): Promise<void>;
+}
+
+export interface DoorRequest {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly method: string;
+  /** Path segments after the repository, each decoded once (http/route.ts). */
+  readonly segments: readonly string[];
+  /** Raw query string without `?`. */
+  readonly query: string;
+  readonly repository: RepositoryRecord;
+  readonly caller: Caller;
+  /** This repository's address for this format as the client reaches it, ending in `/`. */
+  readonly baseUrl: string;
+  readonly requestId: string;
+}
+
+/** Reads a public registry's documents. Implementations parse off the main thread where documents are large. */
+export interface ExternalFormat {
+  /** Where the document that lists a package's versions lives, below the connection's URL. */
+  indexRequest(key: PackageKey): { readonly path: string; readonly accept: string };
+  /** All versions of a fetched document with their upstream publication time (epoch ms) where the document tells it. */
+  versions(file: IndexFile, key: PackageKey): Promise<ReadonlyMap<string, { readonly publishedAt?: number }>>;
+  /** One version's facts, or undefined when the document does not list it. */
+  version(file: IndexFile, key: PackageKey, version: string): Promise<ExternalVersion | undefined>;
+}
+
+export interface IndexFile {
+  readonly file: string;
+  readonly gzip: boolean;
+  readonly digest: string;
+}
+
+/** A version as a public registry describes it, before its bytes are here. */
+export interface ExternalVersion {
+  readonly version: string;
+  /** The public registry's own publication time, epoch ms. */
+  readonly publishedAt?: number;
+  readonly assets: readonly ExternalAsset[];
+  readonly metadata: VersionMetadata;
+  /** What the format keeps to render its documents later (see VersionRow). */
+  readonly document: string;
+  readonly brief: string;
+}
+
+export interface ExternalAsset {
+  /** The name it will have here. */
+  readonly name: string;
+  /** Absolute. */
+  readonly url: string;
+  /** What the index says the bytes must hash to, lower-case hex; at least one, or the version is refused (fail closed). */
+  readonly digests: Partial<Readonly<Record<"md5" | "sha1" | "sha256" | "sha512", string>>>;
+}

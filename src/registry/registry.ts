@@ -1,0 +1,221 @@
+// VERBS, as the doors see them: what may be asked of the registry. Each is implemented in the file named after it.
+import type { Readable } from "node:stream";
+import type { BlobWriter, ByteRange, StagedBlob } from "../blobs/blob-store.ts";
+import type { Caller } from "../core/caller.ts";
+import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
+import type { Fault } from "../core/faults.ts";
+import type { OriginSettings, Reason } from "../core/origin.ts";
+import type { Index } from "../upstream/upstream.ts";
+
+export interface DomainRecord {
+  readonly id: number;
+  readonly owner: string;
+  readonly name: string;
+  readonly createdAt: number;
+  readonly encryptionKey: string;
+}
+
+export interface RepositoryRecord {
+  readonly id: number;
+  readonly domain: DomainRecord;
+  readonly name: string;
+  readonly administratorAccount: string;
+  readonly description: string | undefined;
+  readonly createdAt: number;
+  /** Which side wins when a dist-tag exists here and upstream (spec 8.1.5; default upstream). */
+  readonly tagsPrefer: "upstream" | "downstream";
+  /** Direct upstreams in priority order, by repository id. */
+  readonly upstreams: readonly number[];
+  /** Names such as `public:npmjs`; at most one (spec 4.1.4). */
+  readonly connections: readonly string[];
+}
+
+/** What DescribePackageVersion tells, whatever the format. */
+export interface VersionMetadata {
+  readonly displayName?: string;
+  readonly summary?: string;
+  readonly homePage?: string;
+  readonly sourceCodeRepository?: string;
+  readonly licenses?: readonly { readonly name?: string; readonly url?: string }[];
+}
+
+export type VersionStatus = "Published" | "Unfinished" | "Unlisted" | "Archived" | "Disposed";
+
+/** A version held in a repository, with what its format stored to render documents from. */
+export interface VersionRow {
+  readonly id: number;
+  readonly packageId: number;
+  readonly version: string;
+  readonly status: VersionStatus;
+  readonly revision: string;
+  readonly publishedAt: number;
+  readonly upstreamPublishedAt: number | undefined;
+  readonly document: string;
+  readonly brief: string;
+}
+
+/** A package as one repository of the search order holds it. */
+export interface LocalPackage {
+  readonly packageId: number;
+  readonly repositoryId: number;
+  readonly repositoryName: string;
+  /** Grows with every change to the package in that repository. */
+  readonly revision: number;
+  readonly tags: ReadonlyMap<string, string>;
+}
+
+/** A public registry's document that may be shown in this view. */
+export interface ExternalView {
+  readonly connection: string;
+  /** The repository that has the connection. */
+  readonly holderId: number;
+  readonly index: Extract<Index, { state: "present" }>;
+}
+
+/**
+ * Everything one repository may show of a package, after origin control. Versions a source shares with an earlier
+ * source are the earlier source's (spec 4.2.1).
+ */
+export interface PackageView {
+  readonly repository: RepositoryRecord;
+  readonly key: PackageKey;
+  /** Equal stamps mean equal documents; found without reading a single version. Includes the repository and the package. */
+  readonly stamp: string;
+  /** In search order, the repository itself first where it holds the package. */
+  readonly local: readonly LocalPackage[];
+  readonly external: readonly ExternalView[];
+  /** Sources that exist but may not be shown, and the rule that hides each. */
+  readonly hidden: readonly Reason[];
+  /** Set when a public registry should have been asked and did not answer: what is shown is what is held here. */
+  readonly trouble: Fault | undefined;
+  /** True until anything changes or a public document goes stale. Synchronous and cheap: hot paths ask it per request. */
+  current(): boolean;
+}
+
+export interface FoundAsset {
+  readonly name: string;
+  readonly size: number;
+  readonly sha256: string;
+  readonly sha512: string;
+  /** Upstream publication time where known, else publication here; for Last-Modified. */
+  readonly publishedAt: number;
+}
+
+/** An asset to send: held here, or on its way in (then `follow` gives the bytes while they arrive). */
+export type AssetSource =
+  | { readonly kind: "held"; readonly asset: FoundAsset }
+  | { readonly kind: "arriving"; readonly size: number | undefined; readonly follow: () => Readable };
+
+export interface PublishedAsset {
+  readonly name: string;
+  /** Finished (`finish` resolved), not committed: publish commits it, or the caller discards it when publish rejects. */
+  readonly writer: BlobWriter;
+  readonly staged: StagedBlob;
+}
+
+export interface Publication {
+  readonly key: PackageKey;
+  readonly version: string;
+  readonly assets: readonly PublishedAsset[];
+  readonly metadata: VersionMetadata;
+  readonly document: string;
+  readonly brief: string;
+  /** Tags to set on this version, in the same transaction. */
+  readonly tags: readonly string[];
+}
+
+export interface RequestContext {
+  readonly caller: Caller;
+  readonly requestId: string;
+}
+
+export interface PackageSummaryRow {
+  readonly id: number;
+  readonly key: PackageKey;
+  readonly settings: OriginSettings;
+}
+
+export interface SearchHit {
+  readonly key: PackageKey;
+  readonly displayName: string;
+  readonly version: string;
+  readonly document: string;
+  readonly publishedAt: number;
+}
+
+/**
+ * The registry. Every function that names a caller checks the permission it needs (spec 6.3) and throws
+ * AccessDeniedException without it. Faults are the only errors a caller should show.
+ */
+export interface Registry {
+  /** Throws ResourceNotFoundException naming what is missing: the domain or the repository. */
+  repository(domain: string, owner: string, name: string): Promise<RepositoryRecord>;
+  /** Synchronous look-up of a repository already known and unchanged; undefined means: ask `repository`. */
+  knownRepository(domain: string, owner: string, name: string): RepositoryRecord | undefined;
+
+  /** Throws AccessDeniedException unless the caller may do `action` (e.g. `ReadFromRepository`) on the repository or package. */
+  authorize(caller: Caller, action: string, repository: RepositoryRecord, key?: PackageKey): void;
+
+  /** find.ts: what the repository may show of a package. Never rejects because a public registry is in trouble: see `trouble`. */
+  view(repository: RepositoryRecord, key: PackageKey, options?: { readonly revalidate?: boolean }): Promise<PackageView>;
+  /** The versions of a view's local sources that clients may list (Published), first source first, each version once. */
+  listedVersions(view: PackageView): Promise<readonly VersionRow[]>;
+  /** Version numbers of the view's local sources that must not be taken from anywhere further (spec 4.3.9): held but not listed. */
+  withheldVersions(view: PackageView): Promise<readonly string[]>;
+  /**
+   * find.ts + ingest.ts: one asset of a version, wherever it may come from; taken in from a public registry or an
+   * upstream repository when it is not here yet. Throws ResourceNotFoundException with `rule` when it may not enter,
+   * UpstreamFault when the public registry is needed and in trouble.
+   */
+  asset(repository: RepositoryRecord, key: PackageKey, version: string, asset: string, context: RequestContext): Promise<AssetSource>;
+  /** Streams a held asset. */
+  openAsset(asset: FoundAsset, range?: ByteRange): Promise<Readable>;
+  /** The whole of a small held asset from memory, or undefined when it is larger than what is kept in memory. */
+  smallAsset(asset: FoundAsset): Promise<Buffer | undefined>;
+
+  /** publish.ts: refuses early, before any byte is read: permission, package setting and group (spec 2.1.2, 2.3). */
+  admitPublish(repository: RepositoryRecord, key: PackageKey, context: RequestContext): Promise<void>;
+  /** Where a publisher's bytes go before `publish`. */
+  stageBlob(expected?: { readonly size?: number }): Promise<BlobWriter>;
+  /**
+   * Records a version. Identical bytes again: "unchanged". Other bytes, or reachable upstream: ConflictException.
+   * When it resolves, the version survives any crash; when it rejects, nothing of it is visible.
+   */
+  publish(repository: RepositoryRecord, publication: Publication, context: RequestContext): Promise<"published" | "unchanged">;
+
+  /** Tags held by this repository itself. */
+  setTag(repository: RepositoryRecord, key: PackageKey, tag: string, version: string, context: RequestContext): Promise<void>;
+  removeTag(repository: RepositoryRecord, key: PackageKey, tag: string, context: RequestContext): Promise<void>;
+  /** Replaces the format documents of versions held by this repository (npm deprecate); unknown versions are a 404. */
+  rewriteDocuments(
+    repository: RepositoryRecord,
+    key: PackageKey,
+    documents: ReadonlyMap<string, { readonly document: string; readonly brief: string }>,
+    context: RequestContext,
+  ): Promise<void>;
+  /** Versions held by this repository, every status, with documents. */
+  heldVersions(repository: RepositoryRecord, key: PackageKey): Promise<readonly VersionRow[]>;
+  /** retire.ts: deletes versions held by this repository; origin settings stay (spec 2.1.5). Returns what went. */
+  deleteVersions(
+    repository: RepositoryRecord,
+    key: PackageKey,
+    versions: readonly string[],
+    context: RequestContext,
+  ): Promise<ReadonlyMap<string, { readonly revision: string; readonly status: VersionStatus }>>;
+  /** retire.ts: deletes a package with its settings; undefined when it is not in this repository. */
+  deletePackage(repository: RepositoryRecord, key: PackageKey, context: RequestContext): Promise<PackageSummaryRow | undefined>;
+
+  /** Packages of this repository and its upstreams that match every word of `text`, best first. */
+  search(repository: RepositoryRecord, format: PackageFormat, text: string, from: number, size: number): Promise<{ readonly total: number; readonly hits: readonly SearchHit[] }>;
+  /**
+   * Sends a small request to the public registry the repository reaches (npm audit). Undefined when it reaches none.
+   * `names` are the packages the request speaks of; those that may not be asked for outside come back in `blocked`
+   * and must be left out of the body that `makeBody` builds.
+   */
+  relay(
+    repository: RepositoryRecord,
+    format: PackageFormat,
+    keys: readonly PackageKey[],
+    make: (allowed: readonly PackageKey[]) => { method: string; path: string; headers: Record<string, string>; body: Uint8Array },
+  ): Promise<{ readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: Buffer } | undefined>;
+}

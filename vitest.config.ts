@@ -1,0 +1,11 @@
+// One configuration for the default suite: every *.test.ts beside what it tests, and test/ for what crosses rooms.
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    pool: "forks",
+  },
+});
