@@ -52,6 +52,8 @@ export interface FaultDetail {
   readonly retryAfterSeconds?: number;
   /** Overrides the code's status; only UpstreamFault uses it (502, 503, 504). */
   readonly status?: number;
+  /** Unauthenticated only: AWS's own name for it, e.g. InvalidSignatureException, for the API door. */
+  readonly exception?: string;
   /** The origin rule that decided, for the header `x-portcullis-reason`. */
   readonly rule?: string;
   /** MethodNotAllowed: the methods that are. */
