@@ -16,7 +16,7 @@ export interface StagedBlob {
 
 /**
  * Bytes on their way in. Nothing is visible to `open` or `stat` until `commit` has resolved.
- * Exactly one of `commit` or `discard` ends it; after either, nothing temporary is left.
+ * `commit` and then `release`, or `discard`, end it; after either, nothing temporary is left.
  */
 export interface BlobWriter {
   /**
@@ -28,9 +28,9 @@ export interface BlobWriter {
   finish(): Promise<StagedBlob>;
   /**
    * Follows the bytes from the first one while they are still being written: yields what there is, waits for more.
-   * Ends when `release` was called or the blob was committed; fails when it was discarded. The last
-   * `FOLLOW_HOLDBACK` bytes are withheld until then, so that a reader never holds a whole body whose digest turned out wrong.
-   * Memory does not grow with slow readers.
+   * Ends once `release` was called; fails when the blob was discarded. The last `FOLLOW_HOLDBACK` bytes are withheld
+   * until `release`, so that a reader never holds a whole body whose digest turned out wrong or that nobody recorded.
+   * May be called before or after `finish`, `commit` and `release`. Memory does not grow with slow readers.
    */
   follow(): Readable;
   /**
@@ -38,7 +38,12 @@ export interface BlobWriter {
    * moment loses nothing. Committing bytes that are already there is a success and leaves one copy.
    */
   commit(): Promise<StagedBlob>;
-  /** Drops everything written so far; followers fail. Safe to call at any time, more than once, and after a failure. */
+  /** After `commit`, when whoever writes rows has recorded the blob: lets followers have the last bytes and end. */
+  release(): void;
+  /**
+   * Drops everything written so far; followers fail. Safe to call at any time, more than once, and after a failure.
+   * After `commit` it takes nothing back (the blob may be someone else's too): it only makes waiting followers fail.
+   */
   discard(reason?: Error): Promise<void>;
 }
 

@@ -9,6 +9,8 @@ export interface Format {
   readonly name: PackageFormat;
   /** Whether packages have a namespace (spec 1.5.3). */
   readonly namespaces: "none" | "optional" | "required";
+  /** The external connections that feed this format (spec 4.4). */
+  readonly connections: readonly string[];
   /** How to read a public registry of this format; absent where there is none (generic, swift). */
   readonly external?: ExternalFormat;
   /** Opens the door: called once, when the server starts. */

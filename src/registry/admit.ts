@@ -1,0 +1,124 @@
+// THE GATE: gathers the facts, lets core/origin decide, and records. Every new package version passes here.
+import type { PackageKey } from "../core/coordinates.ts";
+import { packagePath } from "../core/coordinates.ts";
+import { Fault } from "../core/faults.ts";
+import type { Decision, GroupChain, Reason, WayIn } from "../core/origin.ts";
+import { decideEntry, explain, firstArrivalSettings, ruleText } from "../core/origin.ts";
+import type { Queries } from "../store/database.ts";
+import type { DomainSnapshot } from "../store/domains.ts";
+import { appendJournal } from "../store/journal.ts";
+import type { PackageRecord } from "../store/packages.ts";
+import { findPackage, insertPackage, touchPackage } from "../store/packages.ts";
+import type { AssetRecord, NewVersion, VersionRecord } from "../store/versions.ts";
+import { insertVersion } from "../store/versions.ts";
+import type { RegistryDeps } from "./deps.ts";
+import type { RepositoryRecord, RequestContext } from "./registry.ts";
+
+/** The package's groups, most specific first. The root group is the only one so far. */
+export function chainOf(snapshot: DomainSnapshot, _key: PackageKey): GroupChain {
+  return { association: "STRONG", groups: [snapshot.rootGroup] };
+}
+
+/** One version on its way into one repository. */
+export interface Arrival {
+  readonly way: WayIn;
+  readonly repository: RepositoryRecord;
+  readonly key: PackageKey;
+}
+
+/** Asks without writing: the early question, before bytes or network are spent. */
+export async function consider(db: Queries, snapshot: DomainSnapshot, arrival: Arrival): Promise<{ decision: Decision; record: PackageRecord | undefined }> {
+  const record = await findPackage(db, arrival.repository.id, arrival.key);
+  const decision = decideEntry({
+    way: arrival.way,
+    key: arrival.key,
+    repository: arrival.repository.name,
+    settings: record?.settings,
+    chain: chainOf(snapshot, arrival.key),
+  });
+  return { decision, record };
+}
+
+/**
+ * The true question, inside the recording transaction and under the package's lock. Returns the package's record,
+ * made with its first-arrival settings when this is the first arrival (spec 2.2); throws `refusal` otherwise.
+ */
+export async function admit(
+  tx: Queries,
+  snapshot: DomainSnapshot,
+  arrival: Arrival,
+  origin: "INTERNAL" | "EXTERNAL",
+  at: number,
+): Promise<PackageRecord> {
+  const { decision, record } = await consider(tx, snapshot, arrival);
+  if (!decision.allowed) throw refusal(arrival, decision.reasons);
+  if (record !== undefined) return record;
+  const settings = firstArrivalSettings(arrival.way, origin, chainOf(snapshot, arrival.key));
+  return insertPackage(tx, arrival.repository.id, arrival.key, settings, at);
+}
+
+/** Writes the version, its assets and the journal line, and marks the package as changed. */
+export async function record(
+  deps: RegistryDeps,
+  tx: Queries,
+  into: { readonly repository: RepositoryRecord; readonly package: PackageRecord },
+  version: NewVersion,
+  assets: readonly AssetRecord[],
+  told: { readonly event: "published" | "ingested" | "retained"; readonly context: RequestContext },
+): Promise<VersionRecord> {
+  const id = await insertVersion(tx, into.package.id, version, assets);
+  await touchPackage(tx, into.package.id);
+  await appendJournal(tx, [
+    {
+      at: deps.now(),
+      event: told.event,
+      domainId: into.repository.domain.id,
+      repository: into.repository.name,
+      key: into.package.key,
+      version: version.version,
+      actor: told.context.caller.arn,
+      requestId: told.context.requestId,
+      detail: { origin: version.origin, settings: into.package.settings, assets: assets.map(({ name, digests }) => ({ name, sha256: digests.sha256 })) },
+    },
+  ]);
+  return { ...version, id, packageId: into.package.id };
+}
+
+/** 403 that names every rule that refused, the repository, and the call that would change it (contract, Refusals). */
+export function refusal({ way, repository, key }: Arrival, reasons: readonly Reason[]): Fault {
+  const verb = way === "PUBLISH" ? "Publishing" : way === "COPY" ? "Copying" : "Taking in";
+  return new Fault(
+    "AccessDeniedException",
+    `${verb} ${packagePath(key)} into repository '${repository.name}' is refused by origin control. ${reasons.map(explain).join(" ")}`,
+    { rule: reasons.map(ruleText).join(", ") },
+  );
+}
+
+/** Keeps a refusal in the journal, in its own transaction since the refused one rolls back. */
+export async function recordRefusal(
+  deps: RegistryDeps,
+  arrival: Arrival,
+  version: string,
+  reasons: readonly Reason[],
+  context: RequestContext,
+): Promise<void> {
+  deps.log.info(
+    { repository: arrival.repository.name, package: packagePath(arrival.key), version, way: arrival.way, rules: reasons.map(ruleText), requestId: context.requestId },
+    "origin control refused a version",
+  );
+  await deps.database.write((tx) =>
+    appendJournal(tx, [
+      {
+        at: deps.now(),
+        event: "refused",
+        domainId: arrival.repository.domain.id,
+        repository: arrival.repository.name,
+        key: arrival.key,
+        version,
+        actor: context.caller.arn,
+        requestId: context.requestId,
+        detail: { way: arrival.way, reasons: reasons.map(({ effect, rule }) => ({ effect, rule })) },
+      },
+    ]),
+  );
+}

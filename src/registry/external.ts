@@ -1,0 +1,90 @@
+// What public registries say, for views and ingestion: asked only about names that may enter, waited for only as long as it pays.
+import { Fault } from "../core/faults.ts";
+import type { PackageKey } from "../core/coordinates.ts";
+import type { ExternalFormat } from "../formats/format.ts";
+import { recordSightings } from "../store/sightings.ts";
+import type { Connection, Index } from "../upstream/upstream.ts";
+import type { RegistryDeps } from "./deps.ts";
+
+export type PresentIndex = Extract<Index, { state: "present" }>;
+
+/** A connection that did not answer in time is not waited for again for this long, ms. */
+const SLOW_PAUSE_MS = 5_000;
+
+export interface External {
+  /**
+   * The document of a package at a connection; undefined when the registry does not know it. With `patience` the
+   * caller has something to show without it: after that many ms, or at once while the connection is known to be slow,
+   * it gets a 504 while the request goes on in the background.
+   */
+  index(connection: string, key: PackageKey, options?: { readonly revalidate?: boolean; readonly patienceMs?: number }): Promise<Index>;
+  format(key: PackageKey): ExternalFormat;
+  connection(name: string): Promise<Connection>;
+}
+
+export function createExternal(deps: RegistryDeps): External {
+  const slowUntil = new Map<string, number>();
+  /** Digests whose versions are already in the sightings table. */
+  const sighted = new Map<string, string>();
+
+  const format = (key: PackageKey): ExternalFormat => {
+    const external = deps.formats.get(key.format)?.external;
+    if (external === undefined) throw new Error(`format ${key.format} has no public registries`);
+    return external;
+  };
+
+  const connection = async (name: string): Promise<Connection> => {
+    const found = await deps.connection(name);
+    if (found !== undefined) return found;
+    const variable = `PORTCULLIS_UPSTREAM_${name.toUpperCase().replace(/[^A-Z0-9]/g, "_")}`;
+    throw new Fault(
+      "UpstreamFault",
+      `The external connection '${name}' has no address. Say where its registry is: --upstream ${name}=URL, or ${variable}=URL, or "upstreams" in the config file, or upstreams.json in the data folder.`,
+      { status: 502 },
+    );
+  };
+
+  const noteSightings = async (name: string, key: PackageKey, index: PresentIndex): Promise<void> => {
+    const mark = `${name} ${key.format}/${key.namespace}/${key.name}`;
+    if (sighted.get(mark) === index.digest) return;
+    const versions = await format(key).versions(index, key);
+    await deps.database.write((tx) => recordSightings(tx, name, key, versions.keys(), deps.now()));
+    if (sighted.size >= 10_000) sighted.clear();
+    sighted.set(mark, index.digest);
+  };
+
+  const ask = async (name: string, key: PackageKey, revalidate: boolean): Promise<Index> => {
+    const index = await deps.upstream.index({ connection: await connection(name), ...format(key).indexRequest(key), revalidate });
+    slowUntil.delete(name);
+    if (index.state === "present") {
+      noteSightings(name, key, index).catch((error: unknown) =>
+        deps.log.warn({ connection: name, error: String(error) }, "first sightings could not be recorded"),
+      );
+    }
+    return index;
+  };
+
+  return {
+    format,
+    connection,
+    async index(name, key, { revalidate = false, patienceMs } = {}) {
+      const answer = ask(name, key, revalidate);
+      if (patienceMs === undefined) return answer;
+      answer.catch(() => undefined); // when nobody waits for it any more, its failure is not an unhandled one
+      const waitMs = (slowUntil.get(name) ?? 0) > deps.now() ? 0 : patienceMs;
+      return Promise.race([answer, impatience(name, waitMs, () => slowUntil.set(name, deps.now() + SLOW_PAUSE_MS))]);
+    },
+  };
+}
+
+function impatience(connection: string, waitMs: number, onSlow: () => void): Promise<never> {
+  return new Promise((_, reject) => {
+    const timer = setTimeout(() => {
+      if (waitMs > 0) onSlow();
+      reject(
+        new Fault("UpstreamFault", `The external connection '${connection}' did not answer in time; only what is held here is shown.`, { status: 504 }),
+      );
+    }, waitMs);
+    timer.unref();
+  });
+}

@@ -1,0 +1,147 @@
+// Finding a package: here, then in upstream repositories, then at public registries, each only where origin control lets it be seen.
+import type { PackageKey } from "../core/coordinates.ts";
+import { packagePath } from "../core/coordinates.ts";
+import { Fault } from "../core/faults.ts";
+import type { Reach } from "../core/upstreams.ts";
+import { reach, searchOrder } from "../core/upstreams.ts";
+import type { DomainSnapshot } from "../store/domains.ts";
+import type { PackageRecord } from "../store/packages.ts";
+import { findPackages, findTags } from "../store/packages.ts";
+import type { VersionRecord } from "../store/versions.ts";
+import { findVersions, versionStatuses } from "../store/versions.ts";
+import { chainOf } from "./admit.ts";
+import type { RegistryDeps } from "./deps.ts";
+import type { External } from "./external.ts";
+import { Generations } from "./generations.ts";
+import type { ExternalView, LocalPackage, PackageView, RepositoryRecord } from "./registry.ts";
+
+/** What may be seen from a repository, before any public registry is asked. */
+export interface Lookup {
+  readonly snapshot: DomainSnapshot;
+  readonly reach: Reach;
+  /** The package's records in reachable repositories, in search order. */
+  readonly packages: readonly PackageRecord[];
+  /** The package's record in the asked repository itself. */
+  readonly own: PackageRecord | undefined;
+  readonly moment: number;
+}
+
+/** Rows and rules only; asks nobody outside. */
+export async function look(deps: RegistryDeps, repository: RepositoryRecord, key: PackageKey): Promise<Lookup> {
+  const { moment } = deps.generations;
+  const snapshot = await deps.catalog.domain(repository.domain.owner, repository.domain.name);
+  const order = searchOrder(snapshot.repositories, repository.id).map(({ id }) => id);
+  const records = order.length === 0 ? [] : await findPackages(deps.database.read, order, key);
+  const byRepository = new Map(records.map((record) => [record.repositoryId, record]));
+  const settings = new Map(records.map((record) => [record.repositoryId, record.settings]));
+  const reached = reach({ graph: snapshot.repositories, rootId: repository.id, key, chain: chainOf(snapshot, key), settings });
+  const packages = reached.repositories.map(({ id }) => byRepository.get(id)).filter((record) => record !== undefined);
+  return { snapshot, reach: reached, packages, own: byRepository.get(repository.id), moment };
+}
+
+/** Everything the repository may show of a package (see PackageView). */
+export async function view(
+  deps: RegistryDeps,
+  external: External,
+  repository: RepositoryRecord,
+  key: PackageKey,
+  options: { readonly revalidate?: boolean } = {},
+): Promise<PackageView> {
+  const lookup = await look(deps, repository, key);
+  const local = await localPackages(deps, lookup);
+  const asked = await askOutside(deps, external, lookup, key, options.revalidate ?? false);
+  const packageName = Generations.packageName(repository.domain.id, key);
+  const asOf = lookup.snapshot.byName.get(repository.name) ?? repository;
+  return {
+    repository: asOf,
+    key,
+    stamp: stampOf(asOf, key, local, asked),
+    local,
+    external: asked.views,
+    hidden: lookup.reach.hidden,
+    trouble: asked.trouble,
+    current: () => deps.generations.of(repository.domain.id, packageName) <= lookup.moment && deps.now() < asked.freshUntil,
+  };
+}
+
+async function localPackages(deps: RegistryDeps, { packages, reach: reached }: Lookup): Promise<LocalPackage[]> {
+  const tags = await findTags(deps.database.read, packages.map(({ id }) => id));
+  const names = new Map(reached.repositories.map(({ id, name }) => [id, name]));
+  return packages.map((record) => ({
+    packageId: record.id,
+    repositoryId: record.repositoryId,
+    repositoryName: names.get(record.repositoryId) as string,
+    revision: record.revision,
+    tags: tags.get(record.id) ?? new Map<string, string>(),
+  }));
+}
+
+interface Asked {
+  readonly views: readonly ExternalView[];
+  readonly trouble: Fault | undefined;
+  readonly freshUntil: number;
+}
+
+/** How long a view without a public registry's answer is believed, ms: recovered registries are used again soon. */
+const TROUBLE_TTL_MS = 2_000;
+
+async function askOutside(deps: RegistryDeps, external: External, lookup: Lookup, key: PackageKey, revalidate: boolean): Promise<Asked> {
+  const patience = lookup.packages.length > 0 ? { patienceMs: deps.limits.upstreamPatienceMs } : {};
+  const views: ExternalView[] = [];
+  let trouble: Fault | undefined;
+  let freshUntil = Number.POSITIVE_INFINITY;
+  for (const { holder, connection } of lookup.reach.connections) {
+    if (!speaksFormat(deps, connection, key)) continue;
+    try {
+      const index = await external.index(connection, key, { revalidate, ...patience });
+      freshUntil = Math.min(freshUntil, index.freshUntil);
+      if (index.state === "present") views.push({ connection, holderId: holder.id, index });
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      trouble ??= error;
+      freshUntil = Math.min(freshUntil, deps.now() + TROUBLE_TTL_MS);
+    }
+  }
+  return { views, trouble, freshUntil };
+}
+
+/** A connection feeds one format (spec 4.4). */
+function speaksFormat(deps: RegistryDeps, connection: string, key: PackageKey): boolean {
+  const format = deps.formats.get(key.format);
+  return format?.external !== undefined && format.connections.includes(connection);
+}
+
+function stampOf(repository: RepositoryRecord, key: PackageKey, local: readonly LocalPackage[], asked: Asked): string {
+  return [
+    repository.id,
+    packagePath(key),
+    repository.tagsPrefer,
+    ...local.map(({ packageId, revision }) => `${packageId}.${revision}`),
+    ...asked.views.map(({ connection, index }) => `${connection}@${index.digest}`),
+    asked.trouble === undefined ? "" : "without",
+  ].join("|");
+}
+
+/** Versions of a view's local sources that may be listed: the first source that has a number speaks for it (spec 4.2.1). */
+export async function listedVersions(deps: RegistryDeps, of: PackageView): Promise<readonly VersionRecord[]> {
+  const rows = await findVersions(deps.database.read, of.local.map(({ packageId }) => packageId));
+  return [...firstOfEach(of.local, rows).values()].filter(({ status }) => status === "Published");
+}
+
+/** Numbers that a local source holds without listing them: no later source may show them either (spec 4.3.9). */
+export async function withheldVersions(deps: RegistryDeps, of: PackageView): Promise<readonly string[]> {
+  const rows = await versionStatuses(deps.database.read, of.local.map(({ packageId }) => packageId));
+  return [...firstOfEach(of.local, rows)].filter(([, { status }]) => status !== "Published").map(([version]) => version);
+}
+
+function firstOfEach<R extends { readonly packageId: number; readonly version: string }>(
+  sources: readonly { readonly packageId: number }[],
+  rows: readonly R[],
+): Map<string, R> {
+  const byPackage = Map.groupBy(rows, ({ packageId }) => packageId);
+  const first = new Map<string, R>();
+  for (const { packageId } of sources) {
+    for (const row of byPackage.get(packageId) ?? []) if (!first.has(row.version)) first.set(row.version, row);
+  }
+  return first;
+}

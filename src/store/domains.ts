@@ -1,0 +1,164 @@
+// Rows of domains, and what a domain is made of: repositories, upstreams, connections and groups, as one snapshot.
+import type { GroupFacts } from "../core/origin.ts";
+import type { DomainRecord, RepositoryRecord } from "../registry/registry.ts";
+import type { Queries } from "./database.ts";
+import { isUniqueViolation } from "./database.ts";
+
+/** Everything about a domain that is not a package; small, read often, replaced as a whole. */
+export interface DomainSnapshot {
+  readonly domain: DomainRecord;
+  readonly revision: number;
+  readonly repositories: ReadonlyMap<number, RepositoryRecord>;
+  readonly byName: ReadonlyMap<string, RepositoryRecord>;
+  readonly rootGroup: GroupFacts;
+}
+
+/** Creates the domain with its root group, all three ways open (spec 1.3.7, 2.7.3). Undefined when the name is taken. */
+export async function insertDomain(
+  db: Queries,
+  domain: { owner: string; name: string; encryptionKey: string; createdAt: number },
+): Promise<DomainRecord | undefined> {
+  const row = await db
+    .insertInto("domain")
+    .values({ owner: domain.owner, name: domain.name, encryption_key: domain.encryptionKey, revision: 1, created_at: domain.createdAt })
+    .returning("id")
+    .executeTakeFirstOrThrow()
+    .catch(unlessTaken);
+  if (row === undefined) return undefined;
+  await db
+    .insertInto("package_group")
+    .values({
+      domain_id: row.id,
+      pattern: "/*",
+      publish_mode: "ALLOW",
+      external_mode: "ALLOW",
+      internal_mode: "ALLOW",
+      contact_info: null,
+      description: null,
+      created_at: domain.createdAt,
+    })
+    .execute();
+  return { id: row.id, ...domain };
+}
+
+function unlessTaken(error: unknown): undefined {
+  if (isUniqueViolation(error)) return undefined;
+  throw error;
+}
+
+export async function findDomain(db: Queries, owner: string, name: string): Promise<(DomainRecord & { readonly revision: number }) | undefined> {
+  const row = await db.selectFrom("domain").selectAll().where("owner", "=", owner).where("name", "=", name).executeTakeFirst();
+  return row && { ...domainOf(row), revision: row.revision };
+}
+
+function domainOf(row: { id: number; owner: string; name: string; created_at: number; encryption_key: string }): DomainRecord {
+  return { id: row.id, owner: row.owner, name: row.name, createdAt: row.created_at, encryptionKey: row.encryption_key };
+}
+
+/** By name after `after`, `limit` at most. */
+export async function listDomains(db: Queries, owner: string, after: string, limit: number): Promise<readonly DomainRecord[]> {
+  const rows = await db
+    .selectFrom("domain")
+    .selectAll()
+    .where("owner", "=", owner)
+    .where("name", ">", after)
+    .orderBy("name")
+    .limit(limit)
+    .execute();
+  return rows.map(domainOf);
+}
+
+export async function deleteDomain(db: Queries, id: number): Promise<void> {
+  await db.deleteFrom("domain").where("id", "=", id).execute();
+}
+
+export async function countRepositories(db: Queries, domainId: number): Promise<number> {
+  const row = await db
+    .selectFrom("repository")
+    .select((e) => e.fn.countAll<number>().as("n"))
+    .where("domain_id", "=", domainId)
+    .executeTakeFirstOrThrow();
+  return Number(row.n);
+}
+
+/** Bytes of the domain's assets, each content once however many repositories hold it (spec 1.3.6). */
+export async function domainAssetBytes(db: Queries, domainId: number): Promise<number> {
+  const distinct = db
+    .selectFrom("asset as a")
+    .innerJoin("package_version as v", "v.id", "a.package_version_id")
+    .innerJoin("package as p", "p.id", "v.package_id")
+    .innerJoin("repository as r", "r.id", "p.repository_id")
+    .select(["a.sha256", "a.size"])
+    .where("r.domain_id", "=", domainId)
+    .distinct();
+  const row = await db
+    .selectFrom(distinct.as("d"))
+    .select((e) => e.fn.sum<number | null>("d.size").as("bytes"))
+    .executeTakeFirstOrThrow();
+  return Number(row.bytes ?? 0);
+}
+
+/** Marks the domain's configuration as changed; snapshots of the old revision are no longer true. */
+export async function touchDomain(db: Queries, domainId: number): Promise<void> {
+  await db.updateTable("domain").set((e) => ({ revision: e("revision", "+", 1) })).where("id", "=", domainId).execute();
+}
+
+export async function domainRevision(db: Queries, domainId: number): Promise<number | undefined> {
+  const row = await db.selectFrom("domain").select("revision").where("id", "=", domainId).executeTakeFirst();
+  return row?.revision;
+}
+
+/** Loads a domain whole. Undefined when there is none. */
+export async function loadSnapshot(db: Queries, owner: string, name: string): Promise<DomainSnapshot | undefined> {
+  const found = await findDomain(db, owner, name);
+  if (found === undefined) return undefined;
+  const { revision, ...domain } = found;
+  const repositories = await loadRepositories(db, domain);
+  return {
+    domain,
+    revision,
+    repositories,
+    byName: new Map([...repositories.values()].map((r) => [r.name, r])),
+    rootGroup: await loadRootGroup(db, domain.id),
+  };
+}
+
+async function loadRepositories(db: Queries, domain: DomainRecord): Promise<Map<number, RepositoryRecord>> {
+  const rows = await db.selectFrom("repository").selectAll().where("domain_id", "=", domain.id).execute();
+  const ids = db.selectFrom("repository").select("id").where("domain_id", "=", domain.id);
+  const upstreams = await db.selectFrom("repository_upstream").selectAll().where("repository_id", "in", ids).orderBy("position").execute();
+  const connections = await db.selectFrom("repository_connection").selectAll().where("repository_id", "in", ids).execute();
+  const upstreamsOf = Map.groupBy(upstreams, (u) => u.repository_id);
+  const connectionsOf = Map.groupBy(connections, (c) => c.repository_id);
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      {
+        id: row.id,
+        domain,
+        name: row.name,
+        administratorAccount: row.administrator_account,
+        description: row.description ?? undefined,
+        createdAt: row.created_at,
+        tagsPrefer: row.tags_prefer === "downstream" ? "downstream" : "upstream",
+        upstreams: (upstreamsOf.get(row.id) ?? []).map((u) => u.upstream_id),
+        connections: (connectionsOf.get(row.id) ?? []).map((c) => c.connection),
+      } satisfies RepositoryRecord,
+    ]),
+  );
+}
+
+/** Only the root group exists so far; it has no lists of repositories. */
+async function loadRootGroup(db: Queries, domainId: number): Promise<GroupFacts> {
+  const row = await db
+    .selectFrom("package_group")
+    .selectAll()
+    .where("domain_id", "=", domainId)
+    .where("pattern", "=", "/*")
+    .executeTakeFirstOrThrow();
+  return {
+    pattern: row.pattern,
+    modes: { PUBLISH: row.publish_mode, EXTERNAL_UPSTREAM: row.external_mode, INTERNAL_UPSTREAM: row.internal_mode },
+    allowedRepositories: { PUBLISH: new Set(), EXTERNAL_UPSTREAM: new Set(), INTERNAL_UPSTREAM: new Set() },
+  };
+}

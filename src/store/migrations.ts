@@ -1,0 +1,20 @@
+// Which migrations there are, in order, and how they are applied on start (Kysely's migrator holds the lock between nodes).
+import type { Kysely } from "kysely";
+import { Migrator } from "kysely/migration";
+import type { Engine } from "./database.ts";
+import { up as foundation } from "./migrations/0001-foundation.ts";
+import type { Schema } from "./schema.ts";
+
+const MIGRATIONS: Readonly<Record<string, (db: Kysely<unknown>, engine: Engine) => Promise<void>>> = {
+  "0001-foundation": foundation,
+};
+
+/** Brings the database to this version's schema. Rejects, naming the migration, when one fails; a newer schema is refused by Kysely. */
+export async function migrate(db: Kysely<Schema>, engine: Engine): Promise<void> {
+  const migrations = Object.fromEntries(
+    Object.entries(MIGRATIONS).map(([name, up]) => [name, { up: (on: Kysely<unknown>) => up(on, engine) }]),
+  );
+  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+}

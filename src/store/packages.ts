@@ -1,0 +1,156 @@
+// Rows of packages: a name in one repository, its origin settings, its tags, and the revision that documents hang on.
+import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
+import type { OriginSettings, Restriction } from "../core/origin.ts";
+import type { Queries } from "./database.ts";
+import { startsWith } from "./prefix.ts";
+
+export interface PackageRecord {
+  readonly id: number;
+  readonly repositoryId: number;
+  readonly key: PackageKey;
+  readonly settings: OriginSettings;
+  readonly revision: number;
+}
+
+interface PackageColumns {
+  id: number;
+  repository_id: number;
+  format: string;
+  namespace: string;
+  name: string;
+  publish: Restriction;
+  upstream: Restriction;
+  revision: number;
+}
+
+const COLUMNS = ["id", "repository_id", "format", "namespace", "name", "publish", "upstream", "revision"] as const;
+
+function packageOf(row: PackageColumns): PackageRecord {
+  return {
+    id: row.id,
+    repositoryId: row.repository_id,
+    key: { format: row.format as PackageFormat, namespace: row.namespace, name: row.name },
+    settings: { publish: row.publish, upstream: row.upstream },
+    revision: row.revision,
+  };
+}
+
+/** The package's record in each of these repositories that has one. */
+export async function findPackages(db: Queries, repositoryIds: readonly number[], key: PackageKey): Promise<readonly PackageRecord[]> {
+  const query = db
+    .selectFrom("package")
+    .select(COLUMNS)
+    .where("format", "=", key.format)
+    .where("namespace", "=", key.namespace)
+    .where("name", "=", key.name);
+  const [only] = repositoryIds;
+  const rows = await (repositoryIds.length === 1 && only !== undefined
+    ? query.where("repository_id", "=", only)
+    : query.where("repository_id", "in", repositoryIds)
+  ).execute();
+  return rows.map(packageOf);
+}
+
+export async function findPackage(db: Queries, repositoryId: number, key: PackageKey): Promise<PackageRecord | undefined> {
+  return (await findPackages(db, [repositoryId], key))[0];
+}
+
+export async function insertPackage(
+  db: Queries,
+  repositoryId: number,
+  key: PackageKey,
+  settings: OriginSettings,
+  at: number,
+): Promise<PackageRecord> {
+  const { id } = await db
+    .insertInto("package")
+    .values({ repository_id: repositoryId, ...key, ...settings, revision: 1, created_at: at })
+    .returning("id")
+    .executeTakeFirstOrThrow();
+  return { id, repositoryId, key, settings, revision: 1 };
+}
+
+export async function updateSettings(db: Queries, packageId: number, settings: OriginSettings): Promise<void> {
+  await db
+    .updateTable("package")
+    .set((e) => ({ publish: settings.publish, upstream: settings.upstream, revision: e("revision", "+", 1) }))
+    .where("id", "=", packageId)
+    .execute();
+}
+
+/** Tells every document made from this package that it is old. */
+export async function touchPackage(db: Queries, packageId: number): Promise<void> {
+  await db.updateTable("package").set((e) => ({ revision: e("revision", "+", 1) })).where("id", "=", packageId).execute();
+}
+
+export async function deletePackage(db: Queries, packageId: number): Promise<void> {
+  await db.deleteFrom("package").where("id", "=", packageId).execute();
+}
+
+export interface PackageFilter {
+  readonly format?: PackageFormat | undefined;
+  /** A prefix of the namespace (spec 5.8.1). */
+  readonly namespacePrefix?: string | undefined;
+  readonly namePrefix?: string | undefined;
+  readonly publish?: Restriction | undefined;
+  readonly upstream?: Restriction | undefined;
+}
+
+/** Packages in the order of (format, namespace, name), after the given key, `limit` at most. */
+export async function listPackages(
+  db: Queries,
+  repositoryId: number,
+  filter: PackageFilter,
+  after: { readonly format: string; readonly namespace: string; readonly name: string } | undefined,
+  limit: number,
+): Promise<readonly PackageRecord[]> {
+  let query = db.selectFrom("package").select(COLUMNS).where("repository_id", "=", repositoryId);
+  if (filter.format !== undefined) query = query.where("format", "=", filter.format);
+  if (filter.publish !== undefined) query = query.where("publish", "=", filter.publish);
+  if (filter.upstream !== undefined) query = query.where("upstream", "=", filter.upstream);
+  if (filter.namespacePrefix !== undefined) query = query.where((e) => startsWith(e.ref("namespace"), filter.namespacePrefix as string));
+  if (filter.namePrefix !== undefined) query = query.where((e) => startsWith(e.ref("name"), filter.namePrefix as string));
+  if (after !== undefined) {
+    // A row value keeps every page one index seek, however deep (both engines know it).
+    query = query.where((e) =>
+      e(e.refTuple("format", "namespace", "name"), ">", e.tuple(after.format, after.namespace, after.name)),
+    );
+  }
+  const rows = await query.orderBy("format").orderBy("namespace").orderBy("name").limit(limit).execute();
+  return rows.map(packageOf);
+}
+
+/** Tags per package id. */
+export async function findTags(db: Queries, packageIds: readonly number[]): Promise<ReadonlyMap<number, ReadonlyMap<string, string>>> {
+  if (packageIds.length === 0) return new Map();
+  const rows = await db.selectFrom("package_tag").selectAll().where("package_id", "in", packageIds).orderBy("tag").execute();
+  const byPackage = new Map<number, Map<string, string>>();
+  for (const { package_id, tag, version } of rows) {
+    const tags = byPackage.get(package_id) ?? new Map<string, string>();
+    byPackage.set(package_id, tags.set(tag, version));
+  }
+  return byPackage;
+}
+
+export async function upsertTags(db: Queries, packageId: number, tags: readonly string[], version: string): Promise<void> {
+  if (tags.length === 0) return;
+  await db
+    .insertInto("package_tag")
+    .values(tags.map((tag) => ({ package_id: packageId, tag, version })))
+    .onConflict((c) => c.columns(["package_id", "tag"]).doUpdateSet({ version }))
+    .execute();
+}
+
+/** Whether there was such a tag. */
+export async function deleteTag(db: Queries, packageId: number, tag: string): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom("package_tag")
+    .where("package_id", "=", packageId)
+    .where("tag", "=", tag)
+    .executeTakeFirst();
+  return numDeletedRows > 0n;
+}
+
+export async function deleteTagsOfVersions(db: Queries, packageId: number, versions: readonly string[]): Promise<void> {
+  await db.deleteFrom("package_tag").where("package_id", "=", packageId).where("version", "in", versions).execute();
+}

@@ -1,0 +1,134 @@
+// ROWS: every table as a type, for both databases. Times are epoch milliseconds; JSON is text; names say the unit.
+import type { Generated } from "kysely";
+import type { GroupMode, Restriction } from "../core/origin.ts";
+
+export interface Schema {
+  server_setting: { key: string; value: string };
+
+  principal: {
+    id: Generated<number>;
+    account: string;
+    name: string;
+    arn: string;
+    /** JSON array of IAM policy documents. */
+    policies: string;
+    created_at: number;
+  };
+  access_key: {
+    id: string;
+    principal_id: number;
+    /** SigV4 needs the secret itself; the data folder is mode 0700 for it. */
+    secret: string;
+    created_at: number;
+    disabled_at: number | null;
+  };
+  authorization_token: {
+    id: string;
+    /** SHA-256 of the secret half: 256 random bits need no slow hash. */
+    secret_hash: string;
+    domain_id: number;
+    principal_id: number;
+    created_at: number;
+    expires_at: number;
+    revoked_at: number | null;
+  };
+
+  domain: {
+    id: Generated<number>;
+    owner: string;
+    name: string;
+    encryption_key: string;
+    /** Grows with every change to the domain's repositories, upstreams, connections or groups. */
+    revision: number;
+    created_at: number;
+  };
+  repository: {
+    id: Generated<number>;
+    domain_id: number;
+    name: string;
+    administrator_account: string;
+    description: string | null;
+    /** "upstream" or "downstream": whose dist-tag wins (spec 8.1.5). */
+    tags_prefer: string;
+    created_at: number;
+  };
+  repository_upstream: { repository_id: number; position: number; upstream_id: number };
+  repository_connection: { repository_id: number; connection: string };
+  resource_tag: { resource_arn: string; key: string; value: string };
+
+  package_group: {
+    id: Generated<number>;
+    domain_id: number;
+    pattern: string;
+    contact_info: string | null;
+    description: string | null;
+    publish_mode: GroupMode;
+    external_mode: GroupMode;
+    internal_mode: GroupMode;
+    created_at: number;
+  };
+
+  package: {
+    id: Generated<number>;
+    repository_id: number;
+    format: string;
+    namespace: string;
+    name: string;
+    publish: Restriction;
+    upstream: Restriction;
+    /** Grows by one with every change to the package, its versions or its tags: documents and ETags hang on it. */
+    revision: number;
+    created_at: number;
+  };
+  package_version: {
+    id: Generated<number>;
+    package_id: number;
+    version: string;
+    status: string;
+    revision: string;
+    origin_type: "INTERNAL" | "EXTERNAL";
+    /** Repository name for INTERNAL, connection name for EXTERNAL; travels with the version (spec 1.6.2). */
+    entry_point: string;
+    /** The API's publishedTime: when it was published or taken in here (spec 1.6.4). */
+    published_at: number;
+    /** The public registry's own publication time, where it told one. Never mixed with the two below. */
+    upstream_published_at: number | null;
+    /** When this server first saw the version in any index or publish. */
+    first_seen_at: number;
+    /** When its bytes were stored here. */
+    stored_at: number;
+    metadata: string;
+    document: string;
+    brief: string;
+  };
+  asset: {
+    id: Generated<number>;
+    package_version_id: number;
+    name: string;
+    size: number;
+    md5: string;
+    sha1: string;
+    sha256: string;
+    sha512: string;
+  };
+  package_tag: { package_id: number; tag: string; version: string };
+
+  /** Which versions of a public package this server has seen listed, and since when: JSON of version → epoch ms. */
+  sighting: { connection: string; format: string; namespace: string; name: string; versions: string };
+
+  journal: {
+    seq: Generated<number>;
+    at: number;
+    event: string;
+    domain_id: number;
+    repository: string;
+    format: string;
+    namespace: string;
+    package: string;
+    version: string;
+    actor: string;
+    request_id: string;
+    /** JSON: the reasons of the decision, and what else the event says. */
+    detail: string;
+  };
+}

@@ -1,0 +1,234 @@
+// Rows of package versions and their assets: one row per version, never a whole document.
+import type { Digests } from "../blobs/blob-store.ts";
+import type { VersionMetadata, VersionRow, VersionStatus } from "../registry/registry.ts";
+import type { Queries } from "./database.ts";
+
+export interface Origin {
+  readonly type: "INTERNAL" | "EXTERNAL";
+  /** Repository name for INTERNAL, connection name for EXTERNAL. */
+  readonly entryPoint: string;
+}
+
+export interface VersionRecord extends VersionRow {
+  readonly origin: Origin;
+  readonly firstSeenAt: number;
+  readonly storedAt: number;
+  readonly metadata: VersionMetadata;
+}
+
+export interface AssetRecord {
+  readonly name: string;
+  readonly size: number;
+  readonly digests: Digests;
+}
+
+export type NewVersion = Omit<VersionRecord, "id" | "packageId">;
+
+const COLUMNS = [
+  "id",
+  "package_id",
+  "version",
+  "status",
+  "revision",
+  "origin_type",
+  "entry_point",
+  "published_at",
+  "upstream_published_at",
+  "first_seen_at",
+  "stored_at",
+  "metadata",
+  "document",
+  "brief",
+] as const;
+
+interface VersionColumns {
+  id: number;
+  package_id: number;
+  version: string;
+  status: string;
+  revision: string;
+  origin_type: "INTERNAL" | "EXTERNAL";
+  entry_point: string;
+  published_at: number;
+  upstream_published_at: number | null;
+  first_seen_at: number;
+  stored_at: number;
+  metadata: string;
+  document: string;
+  brief: string;
+}
+
+function versionOf(row: VersionColumns): VersionRecord {
+  return {
+    id: row.id,
+    packageId: row.package_id,
+    version: row.version,
+    status: row.status as VersionStatus,
+    revision: row.revision,
+    origin: { type: row.origin_type, entryPoint: row.entry_point },
+    publishedAt: row.published_at,
+    upstreamPublishedAt: row.upstream_published_at ?? undefined,
+    firstSeenAt: row.first_seen_at,
+    storedAt: row.stored_at,
+    metadata: JSON.parse(row.metadata) as VersionMetadata,
+    document: row.document,
+    brief: row.brief,
+  };
+}
+
+export async function insertVersion(db: Queries, packageId: number, version: NewVersion, assets: readonly AssetRecord[]): Promise<number> {
+  const { id } = await db
+    .insertInto("package_version")
+    .values({
+      package_id: packageId,
+      version: version.version,
+      status: version.status,
+      revision: version.revision,
+      origin_type: version.origin.type,
+      entry_point: version.origin.entryPoint,
+      published_at: version.publishedAt,
+      upstream_published_at: version.upstreamPublishedAt ?? null,
+      first_seen_at: version.firstSeenAt,
+      stored_at: version.storedAt,
+      metadata: JSON.stringify(version.metadata),
+      document: version.document,
+      brief: version.brief,
+    })
+    .returning("id")
+    .executeTakeFirstOrThrow();
+  await insertAssets(db, id, assets);
+  return id;
+}
+
+async function insertAssets(db: Queries, versionId: number, assets: readonly AssetRecord[]): Promise<void> {
+  await db
+    .insertInto("asset")
+    .values(assets.map(({ name, size, digests }) => ({ package_version_id: versionId, name, size, ...digests })))
+    .execute();
+}
+
+export async function findVersion(db: Queries, packageId: number, version: string): Promise<VersionRecord | undefined> {
+  const row = await db
+    .selectFrom("package_version")
+    .select(COLUMNS)
+    .where("package_id", "=", packageId)
+    .where("version", "=", version)
+    .executeTakeFirst();
+  return row && versionOf(row);
+}
+
+/** Every version of these packages, oldest row first; documents included. */
+export async function findVersions(db: Queries, packageIds: readonly number[]): Promise<readonly VersionRecord[]> {
+  if (packageIds.length === 0) return [];
+  const rows = await db.selectFrom("package_version").select(COLUMNS).where("package_id", "in", packageIds).orderBy("id").execute();
+  return rows.map(versionOf);
+}
+
+/** Status per version number of these packages, without documents. */
+export async function versionStatuses(
+  db: Queries,
+  packageIds: readonly number[],
+): Promise<readonly { readonly packageId: number; readonly version: string; readonly status: VersionStatus }[]> {
+  if (packageIds.length === 0) return [];
+  const rows = await db.selectFrom("package_version").select(["package_id", "version", "status"]).where("package_id", "in", packageIds).execute();
+  return rows.map((row) => ({ packageId: row.package_id, version: row.version, status: row.status as VersionStatus }));
+}
+
+/** The same version number in several packages (one name in several repositories). */
+export async function findVersionIn(db: Queries, packageIds: readonly number[], version: string): Promise<readonly VersionRecord[]> {
+  if (packageIds.length === 0) return [];
+  const rows = await db
+    .selectFrom("package_version")
+    .select(COLUMNS)
+    .where("package_id", "in", packageIds)
+    .where("version", "=", version)
+    .execute();
+  return rows.map(versionOf);
+}
+
+export async function findAssets(db: Queries, versionId: number): Promise<readonly AssetRecord[]> {
+  const rows = await db.selectFrom("asset").selectAll().where("package_version_id", "=", versionId).orderBy("name").execute();
+  return rows.map(assetOf);
+}
+
+function assetOf(row: { name: string; size: number } & Digests): AssetRecord {
+  return { name: row.name, size: row.size, digests: { md5: row.md5, sha1: row.sha1, sha256: row.sha256, sha512: row.sha512 } };
+}
+
+/** Assets by name after `after`, `limit` at most. */
+export async function listAssets(db: Queries, versionId: number, after: string, limit: number): Promise<readonly AssetRecord[]> {
+  const rows = await db
+    .selectFrom("asset")
+    .selectAll()
+    .where("package_version_id", "=", versionId)
+    .where("name", ">", after)
+    .orderBy("name")
+    .limit(limit)
+    .execute();
+  return rows.map(assetOf);
+}
+
+export interface VersionFilter {
+  readonly status?: VersionStatus | undefined;
+  readonly originType?: "INTERNAL" | "EXTERNAL" | undefined;
+}
+
+/** Where a page of ListPackageVersions ends: by publication (newest first) or by row (oldest first). */
+export interface VersionCursor {
+  readonly publishedAt: number;
+  readonly id: number;
+}
+
+export async function listVersions(
+  db: Queries,
+  packageId: number,
+  filter: VersionFilter,
+  order: "published" | "stored",
+  after: VersionCursor | undefined,
+  limit: number,
+): Promise<readonly VersionRecord[]> {
+  let query = db.selectFrom("package_version").select(COLUMNS).where("package_id", "=", packageId);
+  if (filter.status !== undefined) query = query.where("status", "=", filter.status);
+  if (filter.originType !== undefined) query = query.where("origin_type", "=", filter.originType);
+  if (after !== undefined) {
+    query =
+      order === "published"
+        ? query.where((e) => e(e.refTuple("published_at", "id"), "<", e.tuple(after.publishedAt, after.id)))
+        : query.where("id", ">", after.id);
+  }
+  query = order === "published" ? query.orderBy("published_at", "desc").orderBy("id", "desc") : query.orderBy("id");
+  return (await query.limit(limit).execute()).map(versionOf);
+}
+
+/** The newest published version's number (spec 5.8.2). */
+export async function newestPublished(db: Queries, packageId: number): Promise<string | undefined> {
+  const row = await db
+    .selectFrom("package_version")
+    .select("version")
+    .where("package_id", "=", packageId)
+    .where("status", "=", "Published")
+    .orderBy("published_at", "desc")
+    .orderBy("id", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.version;
+}
+
+export async function updateDocuments(
+  db: Queries,
+  versionId: number,
+  change: { readonly document: string; readonly brief: string; readonly revision: string },
+): Promise<void> {
+  await db.updateTable("package_version").set(change).where("id", "=", versionId).execute();
+}
+
+export async function deleteVersions(db: Queries, packageId: number, versions: readonly string[]): Promise<void> {
+  await db.deleteFrom("package_version").where("package_id", "=", packageId).where("version", "in", versions).execute();
+}
+
+/** Which of these contents some asset still points at. */
+export async function referencedContents(db: Queries, sha256s: readonly string[]): Promise<ReadonlySet<string>> {
+  if (sha256s.length === 0) return new Set();
+  const rows = await db.selectFrom("asset").select("sha256").distinct().where("sha256", "in", sha256s).execute();
+  return new Set(rows.map((row) => row.sha256));
+}
