@@ -122,14 +122,19 @@ function stampOf(repository: RepositoryRecord, key: PackageKey, local: readonly 
   ].join("|");
 }
 
+/** Packages in search order, such as a view's local sources. */
+export interface Sources {
+  readonly local: readonly { readonly packageId: number }[];
+}
+
 /** Versions of a view's local sources that may be listed: the first source that has a number speaks for it (spec 4.2.1). */
-export async function listedVersions(deps: RegistryDeps, of: PackageView): Promise<readonly VersionRecord[]> {
+export async function listedVersions(deps: RegistryDeps, of: Sources): Promise<readonly VersionRecord[]> {
   const rows = await findVersions(deps.database.read, of.local.map(({ packageId }) => packageId));
   return [...firstOfEach(of.local, rows).values()].filter(({ status }) => status === "Published");
 }
 
 /** Numbers that a local source holds without listing them: no later source may show them either (spec 4.3.9). */
-export async function withheldVersions(deps: RegistryDeps, of: PackageView): Promise<readonly string[]> {
+export async function withheldVersions(deps: RegistryDeps, of: Sources): Promise<readonly string[]> {
   const rows = await versionStatuses(deps.database.read, of.local.map(({ packageId }) => packageId));
   return [...firstOfEach(of.local, rows)].filter(([, { status }]) => status !== "Published").map(([version]) => version);
 }

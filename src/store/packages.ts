@@ -2,7 +2,7 @@
 import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import type { OriginSettings, Restriction } from "../core/origin.ts";
 import type { Queries } from "./database.ts";
-import { startsWith } from "./prefix.ts";
+import { containsText, startsWith } from "./text.ts";
 
 export interface PackageRecord {
   readonly id: number;
@@ -153,4 +153,27 @@ export async function deleteTag(db: Queries, packageId: number, tag: string): Pr
 
 export async function deleteTagsOfVersions(db: Queries, packageId: number, versions: readonly string[]): Promise<void> {
   await db.deleteFrom("package_tag").where("package_id", "=", packageId).where("version", "in", versions).execute();
+}
+
+/** Names of one format, in any of these repositories, that hold every word; by name, each once. */
+export async function searchPackages(
+  db: Queries,
+  repositoryIds: readonly number[],
+  format: PackageFormat,
+  words: readonly string[],
+  limit: number,
+): Promise<readonly PackageKey[]> {
+  let query = db
+    .selectFrom("package")
+    .select(["namespace", "name"])
+    .distinct()
+    .where("format", "=", format)
+    .where("repository_id", "in", repositoryIds);
+  for (const word of words) {
+    query = query.where((e) =>
+      e.or([containsText(e.ref("name"), word), containsText(e.ref("namespace"), word.replace(/^@/, ""))]),
+    );
+  }
+  const rows = await query.orderBy("namespace").orderBy("name").limit(limit).execute();
+  return rows.map(({ namespace, name }) => ({ format, namespace, name }));
 }

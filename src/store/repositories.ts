@@ -1,7 +1,7 @@
 // Rows of repositories: what they draw from, and their resource tags.
 import type { Queries } from "./database.ts";
 import { isUniqueViolation } from "./database.ts";
-import { startsWith } from "./prefix.ts";
+import { startsWith } from "./text.ts";
 
 /** The new row's id, or undefined when the domain has a repository of that name. */
 export async function insertRepository(

@@ -232,3 +232,12 @@ export async function referencedContents(db: Queries, sha256s: readonly string[]
   const rows = await db.selectFrom("asset").select("sha256").distinct().where("sha256", "in", sha256s).execute();
   return new Set(rows.map((row) => row.sha256));
 }
+
+/** Revision and status per version of one package, without documents. */
+export async function versionRevisions(
+  db: Queries,
+  packageId: number,
+): Promise<readonly { readonly version: string; readonly revision: string; readonly status: VersionStatus }[]> {
+  const rows = await db.selectFrom("package_version").select(["version", "revision", "status"]).where("package_id", "=", packageId).execute();
+  return rows.map((row) => ({ ...row, status: row.status as VersionStatus }));
+}

@@ -1,0 +1,254 @@
+// Changing what a domain is made of: domains, repositories, upstreams, connections, and a package's origin settings.
+import type { Caller } from "../core/caller.ts";
+import type { PackageKey } from "../core/coordinates.ts";
+import { domainArn, EXTERNAL_CONNECTIONS, repositoryArn } from "../core/coordinates.ts";
+import { conflict, Fault, invalid, notFound } from "../core/faults.ts";
+import type { OriginSettings } from "../core/origin.ts";
+import { DIRECT_UPSTREAMS_MAX, wouldCycle } from "../core/upstreams.ts";
+import type { Queries } from "../store/database.ts";
+import type { DomainSnapshot } from "../store/domains.ts";
+import { countRepositories, deleteDomain as deleteDomainRow, findDomain, insertDomain, touchDomain } from "../store/domains.ts";
+import { appendJournal } from "../store/journal.ts";
+import { findPackage, insertPackage, updateSettings } from "../store/packages.ts";
+import * as rows from "../store/repositories.ts";
+import { authorizeRepository, authorizeResource } from "./authorize.ts";
+import { domainNotFound } from "./catalog.ts";
+import type { RegistryDeps } from "./deps.ts";
+import type { DomainRecord, RepositoryRecord, RequestContext } from "./registry.ts";
+
+export interface ResourceTag {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** What an encryption key is when none was named: the account's managed key. Kept and shown, not used: see docs/decisions. */
+function managedKeyArn(region: string, account: string): string {
+  return `arn:aws:kms:${region}:${account}:key/portcullis-managed`;
+}
+
+/** An id or alias becomes an ARN, an ARN stays (spec 1.3.5). */
+function keyArn(region: string, account: string, key: string | undefined): string {
+  if (key === undefined) return managedKeyArn(region, account);
+  if (key.startsWith("arn:")) return key;
+  return `arn:aws:kms:${region}:${account}:${key.startsWith("alias/") ? key : `key/${key}`}`;
+}
+
+/** Always in the caller's own account (spec 1.3.1). A taken name is a conflict (spec 7.7). */
+export async function createDomain(
+  deps: RegistryDeps,
+  name: string,
+  options: { readonly encryptionKey?: string | undefined; readonly tags?: readonly ResourceTag[] | undefined },
+  { caller }: RequestContext,
+): Promise<DomainRecord> {
+  const owner = caller.account;
+  const arn = domainArn(deps, owner, name);
+  authorizeResource(caller, "CreateDomain", arn);
+  return deps.database.write(async (tx) => {
+    const taken = await findDomain(tx, owner, name);
+    const created =
+      taken === undefined
+        ? await insertDomain(tx, { owner, name, encryptionKey: keyArn(deps.region, owner, options.encryptionKey), createdAt: deps.now() })
+        : undefined;
+    if (created === undefined) throw conflict(`Domain '${name}' already exists in account '${owner}'.`, "domain", name);
+    await rows.insertResourceTags(tx, arn, uniqueTags(options.tags));
+    return created;
+  });
+}
+
+function uniqueTags(tags: readonly ResourceTag[] = []): readonly ResourceTag[] {
+  if (new Set(tags.map(({ key }) => key)).size !== tags.length) throw invalid("A tag key appears more than once in 'tags'.");
+  return tags;
+}
+
+/** Refused while a repository is left, in the service's words (spec 1.3.4). Undefined when there was no such domain. */
+export async function deleteDomain(deps: RegistryDeps, owner: string, name: string, { caller }: RequestContext): Promise<DomainRecord | undefined> {
+  const arn = domainArn(deps, owner, name);
+  authorizeResource(caller, "DeleteDomain", arn);
+  const gone = await deps.database.write(async (tx) => {
+    const found = await findDomain(tx, owner, name);
+    if (found === undefined) return undefined;
+    await deps.database.lockDomain(tx, found.id);
+    if ((await countRepositories(tx, found.id)) > 0) throw conflict("Domain must contain 0 repositories before deletion", "domain", name);
+    await deleteDomainRow(tx, found.id);
+    await rows.deleteResourceTags(tx, arn);
+    return found;
+  });
+  if (gone !== undefined) deps.generations.touchDomain(gone.id);
+  return gone;
+}
+
+export interface RepositoryChange {
+  readonly description?: string | undefined;
+  /** Names, in priority order; replaces the list (spec 1.4.6). */
+  readonly upstreams?: readonly string[] | undefined;
+  readonly tagsPrefer?: "upstream" | "downstream" | undefined;
+}
+
+export async function createRepository(
+  deps: RegistryDeps,
+  domain: { readonly owner: string; readonly name: string },
+  name: string,
+  options: RepositoryChange & { readonly tags?: readonly ResourceTag[] | undefined },
+  { caller }: RequestContext,
+): Promise<RepositoryRecord> {
+  const arn = repositoryArn(deps, domain.owner, domain.name, name);
+  authorizeResource(caller, "CreateRepository", arn);
+  await changeDomain(deps, domain, async (tx, snapshot) => {
+    if (snapshot.byName.has(name)) throw conflict(`Repository '${name}' already exists in domain '${domain.name}'.`, "repository", name);
+    const upstreams = resolveUpstreams(deps, caller, snapshot, undefined, name, options.upstreams ?? []);
+    const id = await rows.insertRepository(tx, {
+      domainId: snapshot.domain.id,
+      name,
+      administratorAccount: caller.account,
+      description: options.description,
+      createdAt: deps.now(),
+    });
+    if (id === undefined) throw conflict(`Repository '${name}' already exists in domain '${domain.name}'.`, "repository", name);
+    await rows.replaceUpstreams(tx, id, upstreams);
+    if (options.tagsPrefer !== undefined) await rows.updateRepository(tx, id, { tagsPrefer: options.tagsPrefer });
+    await rows.insertResourceTags(tx, arn, uniqueTags(options.tags));
+  });
+  return findRepository(deps, domain, name);
+}
+
+export async function updateRepository(deps: RegistryDeps, repository: RepositoryRecord, change: RepositoryChange, { caller }: RequestContext): Promise<RepositoryRecord> {
+  authorizeRepository(deps.region, caller, "UpdateRepository", repository);
+  await changeDomain(deps, repository.domain, async (tx, snapshot) => {
+    const now = repositoryIn(snapshot, repository.name);
+    if (change.upstreams !== undefined) {
+      await rows.replaceUpstreams(tx, now.id, resolveUpstreams(deps, caller, snapshot, now.id, now.name, change.upstreams));
+    }
+    await rows.updateRepository(tx, now.id, change);
+  });
+  return findRepository(deps, repository.domain, repository.name);
+}
+
+/** What another repository retained stays its own (spec 1.4.5); it only loses the way here. */
+export async function deleteRepository(deps: RegistryDeps, repository: RepositoryRecord, { caller }: RequestContext): Promise<RepositoryRecord> {
+  authorizeRepository(deps.region, caller, "DeleteRepository", repository);
+  await changeDomain(deps, repository.domain, async (tx, snapshot) => {
+    const now = repositoryIn(snapshot, repository.name);
+    await rows.deleteRepository(tx, now.id);
+    await rows.deleteResourceTags(tx, repositoryArn(deps, now.domain.owner, now.domain.name, now.name));
+  });
+  return repository;
+}
+
+export async function associateConnection(deps: RegistryDeps, repository: RepositoryRecord, connection: string, { caller }: RequestContext): Promise<RepositoryRecord> {
+  authorizeRepository(deps.region, caller, "AssociateExternalConnection", repository);
+  if (!EXTERNAL_CONNECTIONS.has(connection)) {
+    throw invalid(`There is no external connection '${connection}'. Known: ${[...EXTERNAL_CONNECTIONS.keys()].join(", ")}.`);
+  }
+  await changeDomain(deps, repository.domain, async (tx, snapshot) => {
+    const now = repositoryIn(snapshot, repository.name);
+    const [existing] = now.connections;
+    if (existing !== undefined) {
+      throw conflict(`Repository '${now.name}' already has the external connection '${existing}'; a repository has one at most.`, "repository", now.name);
+    }
+    await rows.insertConnection(tx, now.id, connection);
+  });
+  return findRepository(deps, repository.domain, repository.name);
+}
+
+/** What was retained through it stays (spec 4.4.2). */
+export async function disassociateConnection(deps: RegistryDeps, repository: RepositoryRecord, connection: string, { caller }: RequestContext): Promise<RepositoryRecord> {
+  authorizeRepository(deps.region, caller, "DisassociateExternalConnection", repository);
+  await changeDomain(deps, repository.domain, async (tx, snapshot) => {
+    const now = repositoryIn(snapshot, repository.name);
+    if (!now.connections.includes(connection)) {
+      throw notFound(`Repository '${now.name}' has no external connection '${connection}'.`, "repository", now.name);
+    }
+    await rows.deleteConnection(tx, now.id, connection);
+  });
+  return findRepository(deps, repository.domain, repository.name);
+}
+
+/** Settings for a package that exists or not: an absent one is created without versions (spec 2.1.3). */
+export async function putOriginConfiguration(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  key: PackageKey,
+  settings: OriginSettings,
+  { caller, requestId }: RequestContext,
+): Promise<OriginSettings> {
+  authorizeRepository(deps.region, caller, "PutPackageOriginConfiguration", repository, key);
+  await deps.database.write(async (tx) => {
+    await deps.database.lockPackage(tx, repository.domain.id, key);
+    const held = await findPackage(tx, repository.id, key);
+    if (held === undefined) await insertPackage(tx, repository.id, key, settings, deps.now());
+    else await updateSettings(tx, held.id, settings);
+    await appendJournal(tx, [
+      {
+        at: deps.now(),
+        event: "settings-changed",
+        domainId: repository.domain.id,
+        repository: repository.name,
+        key,
+        version: "",
+        actor: caller.arn,
+        requestId,
+        detail: { from: held?.settings ?? null, to: settings },
+      },
+    ]);
+  });
+  deps.generations.touchPackage(repository.domain.id, key);
+  return settings;
+}
+
+/** Throws what the service would: the domain's or the repository's ResourceNotFoundException. */
+export async function findRepository(deps: RegistryDeps, domain: { readonly owner: string; readonly name: string }, name: string): Promise<RepositoryRecord> {
+  return repositoryIn(await deps.catalog.domain(domain.owner, domain.name), name);
+}
+
+function repositoryIn(snapshot: DomainSnapshot, name: string): RepositoryRecord {
+  const found = snapshot.byName.get(name);
+  if (found !== undefined) return found;
+  throw notFound(
+    `Repository not found. Repository '${name}' in domain '${snapshot.domain.name}' owned by account '${snapshot.domain.owner}' does not exist`,
+    "repository",
+    name,
+  );
+}
+
+/** One change of a domain at a time, seen by every later decision (its revision grows in the same transaction). */
+async function changeDomain(
+  deps: RegistryDeps,
+  { owner, name }: { readonly owner: string; readonly name: string },
+  change: (tx: Queries, snapshot: DomainSnapshot) => Promise<void>,
+): Promise<void> {
+  const before = await deps.catalog.domain(owner, name);
+  await deps.database.write(async (tx) => {
+    await deps.database.lockDomain(tx, before.domain.id);
+    const snapshot = await deps.catalog.confirm(tx, before);
+    if (snapshot.domain.id !== before.domain.id) throw domainNotFound(owner, name);
+    await change(tx, snapshot);
+    await touchDomain(tx, snapshot.domain.id);
+  });
+  deps.generations.touchDomain(before.domain.id);
+}
+
+/** Ids of the named upstreams; limits, self-reference and cycles refused (spec 4.1). */
+function resolveUpstreams(
+  deps: RegistryDeps,
+  caller: Caller,
+  snapshot: DomainSnapshot,
+  repositoryId: number | undefined,
+  repositoryName: string,
+  names: readonly string[],
+): readonly number[] {
+  if (names.length > DIRECT_UPSTREAMS_MAX) {
+    throw new Fault("ServiceQuotaExceededException", `A repository has ${DIRECT_UPSTREAMS_MAX} direct upstreams at most; ${names.length} were given.`, {
+      resourceType: "repository",
+      resourceId: repositoryName,
+    });
+  }
+  if (new Set(names).size !== names.length) throw invalid("An upstream repository appears more than once in 'upstreams'.");
+  if (names.includes(repositoryName)) throw invalid(`Repository '${repositoryName}' cannot be its own upstream.`);
+  const upstreams = names.map((name) => repositoryIn(snapshot, name));
+  for (const upstream of upstreams) authorizeRepository(deps.region, caller, "AssociateWithDownstreamRepository", upstream);
+  const ids = upstreams.map(({ id }) => id);
+  if (repositoryId !== undefined && wouldCycle(snapshot.repositories, repositoryId, ids)) {
+    throw invalid(`These upstreams would make repository '${repositoryName}' an upstream of itself.`);
+  }
+  return ids;
+}

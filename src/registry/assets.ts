@@ -1,0 +1,128 @@
+// One asset of a version: held here, kept from an upstream repository, or taken in from a public registry on the way out.
+import { LRUCache } from "lru-cache";
+import type { PackageKey } from "../core/coordinates.ts";
+import { packagePath } from "../core/coordinates.ts";
+import { Fault } from "../core/faults.ts";
+import type { Reason } from "../core/origin.ts";
+import { explain, ruleText } from "../core/origin.ts";
+import type { VersionRecord } from "../store/versions.ts";
+import { findAssets, findVersionIn } from "../store/versions.ts";
+import { recordRefusal } from "./admit.ts";
+import type { RegistryDeps } from "./deps.ts";
+import type { External } from "./external.ts";
+import type { Lookup } from "./find.ts";
+import { look } from "./find.ts";
+import type { Ingestion } from "./ingest.ts";
+import { retain } from "./ingest.ts";
+import type { AssetSource, FoundAsset, RepositoryRecord, RequestContext } from "./registry.ts";
+
+export interface AssetQuestion {
+  readonly repository: RepositoryRecord;
+  readonly key: PackageKey;
+  readonly version: string;
+  readonly asset: string;
+  readonly context: RequestContext;
+}
+
+/** First hit in search order ends the search, whatever its status (spec 4.2.1, 4.3.9). */
+export async function findAsset(deps: RegistryDeps, external: External, ingestion: Ingestion, question: AssetQuestion): Promise<AssetSource> {
+  const lookup = await look(deps, question.repository, question.key);
+  const held = await firstHolding(deps, lookup, question.version);
+  try {
+    if (held !== undefined) return await fromHeld(deps, lookup, question, held);
+    return await fromOutside(deps, external, ingestion, lookup, question);
+  } catch (error) {
+    // The gate closed between the look and the record: to a reader that is an absent version with a reason.
+    if (error instanceof Fault && error.code === "AccessDeniedException" && error.detail.rule !== undefined) {
+      throw absent(question, error.message, error.detail.rule);
+    }
+    throw error;
+  }
+}
+
+async function firstHolding(deps: RegistryDeps, { packages }: Lookup, version: string): Promise<VersionRecord | undefined> {
+  const rows = await findVersionIn(deps.database.read, packages.map(({ id }) => id), version);
+  const byPackage = new Map(rows.map((row) => [row.packageId, row]));
+  return packages.map(({ id }) => byPackage.get(id)).find((row) => row !== undefined);
+}
+
+async function fromHeld(deps: RegistryDeps, lookup: Lookup, question: AssetQuestion, held: VersionRecord): Promise<AssetSource> {
+  if (held.status !== "Published" && held.status !== "Unlisted") {
+    throw absent(question, `Version ${held.version} of ${packagePath(question.key)} is ${held.status}.`, `version status ${held.status}`);
+  }
+  const assets = await findAssets(deps.database.read, held.id);
+  const asset = assets.find(({ name }) => name === question.asset);
+  if (asset === undefined) throw absent(question);
+  if (held.packageId !== lookup.own?.id) await retain(deps, lookup.snapshot, question, held);
+  return {
+    kind: "held",
+    asset: {
+      name: asset.name,
+      size: asset.size,
+      sha256: asset.digests.sha256,
+      sha512: asset.digests.sha512,
+      publishedAt: held.upstreamPublishedAt ?? held.publishedAt,
+    },
+  };
+}
+
+async function fromOutside(
+  deps: RegistryDeps,
+  external: External,
+  ingestion: Ingestion,
+  lookup: Lookup,
+  question: AssetQuestion,
+): Promise<AssetSource> {
+  const { key } = question;
+  let trouble: Fault | undefined;
+  for (const { holder, connection } of lookup.reach.connections) {
+    if (!deps.formats.get(key.format)?.connections.includes(connection)) continue;
+    try {
+      const index = await external.index(connection, key);
+      if (index.state === "absent") continue;
+      const version = await external.format(key).version(index, key, question.version);
+      const asset = version?.assets.find(({ name }) => name === question.asset);
+      if (version === undefined || asset === undefined) continue;
+      const holding = lookup.snapshot.repositories.get(holder.id) as RepositoryRecord;
+      return { kind: "arriving", ...(await ingestion.ingest({ ...question, snapshot: lookup.snapshot, holder: holding, connection, version, asset })) };
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== "UpstreamFault") throw error;
+      trouble ??= error;
+    }
+  }
+  if (trouble !== undefined) throw trouble;
+  throw await hiddenOrAbsent(deps, question, lookup.reach.hidden);
+}
+
+/** Refusals of the same rule for the same file are journalled once a minute: reading must not be a way to fill a disk. */
+const refusedLately = new LRUCache<string, true>({ max: 10_000, ttl: 60_000 });
+
+async function hiddenOrAbsent(deps: RegistryDeps, question: AssetQuestion, hidden: readonly Reason[]): Promise<Fault> {
+  if (hidden.length === 0) return absent(question);
+  const rule = hidden.map(ruleText).join(", ");
+  const mark = `${question.repository.id} ${question.version} ${question.asset} ${rule}`;
+  if (!refusedLately.has(mark)) {
+    refusedLately.set(mark, true);
+    await recordRefusal(deps, { way: "INTERNAL_UPSTREAM", ...question }, question.version, hidden, question.context);
+  }
+  return absent(question, hidden.map(explain).join(" "), rule);
+}
+
+function absent({ repository, key, version, asset }: AssetQuestion, why?: string, rule?: string): Fault {
+  const what = `${asset} (${packagePath(key)} ${version}) was not found in repository '${repository.name}' or anything upstream of it that it may take it from.`;
+  return new Fault("ResourceNotFoundException", why === undefined ? what : `${what} ${why}`, {
+    resourceType: "asset",
+    ...(rule === undefined ? {} : { rule }),
+  });
+}
+
+/** Keeps small assets' bytes in memory: opening a file costs more than sending ten kilobytes. */
+export function createSmallAssets(deps: RegistryDeps): (asset: FoundAsset) => Promise<Buffer | undefined> {
+  const { smallAssetBytesMax, smallAssetCacheBytes } = deps.limits;
+  const cache = new LRUCache<string, Buffer>({
+    maxSize: smallAssetCacheBytes,
+    sizeCalculation: (bytes) => Math.max(bytes.length, 1),
+    fetchMethod: (sha256) => deps.blobs.read(sha256, smallAssetBytesMax),
+  });
+  return (asset) => (asset.size > smallAssetBytesMax ? Promise.resolve(undefined) : cache.fetch(asset.sha256));
+}

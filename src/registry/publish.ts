@@ -1,0 +1,191 @@
+// The publisher's way in: refuse early, keep the bytes, then admit and record in one transaction.
+import type { PackageKey } from "../core/coordinates.ts";
+import { packagePath } from "../core/coordinates.ts";
+import { conflict, Fault } from "../core/faults.ts";
+import type { Queries } from "../store/database.ts";
+import type { PackageRecord } from "../store/packages.ts";
+import { findPackage, upsertTags } from "../store/packages.ts";
+import { appendJournal } from "../store/journal.ts";
+import type { NewVersion, VersionRecord } from "../store/versions.ts";
+import { findAssets, findVersion, findVersionIn } from "../store/versions.ts";
+import { admit, consider, record, recordRefusal, refusal } from "./admit.ts";
+import { authorizeRepository } from "./authorize.ts";
+import type { RegistryDeps } from "./deps.ts";
+import type { External } from "./external.ts";
+import type { Lookup } from "./find.ts";
+import { look } from "./find.ts";
+import type { Publication, RepositoryRecord, RequestContext } from "./registry.ts";
+
+/** The early question: before a byte of the body is read (spec 2.1.2; 403 as spec 2.6.2 suggests). */
+export async function admitPublish(deps: RegistryDeps, repository: RepositoryRecord, key: PackageKey, context: RequestContext): Promise<void> {
+  authorizeRepository(deps.region, context.caller, "PublishPackageVersion", repository, key);
+  const snapshot = await deps.catalog.domain(repository.domain.owner, repository.domain.name);
+  const arrival = { way: "PUBLISH", repository, key } as const;
+  const { decision } = await consider(deps.database.read, snapshot, arrival);
+  if (decision.allowed) return;
+  await recordRefusal(deps, arrival, "", decision.reasons, context);
+  throw refusal(arrival, decision.reasons);
+}
+
+/** See Registry.publish. */
+export async function publish(
+  deps: RegistryDeps,
+  external: External,
+  repository: RepositoryRecord,
+  publication: Publication,
+  context: RequestContext,
+): Promise<"published" | "unchanged"> {
+  authorizeRepository(deps.region, context.caller, "PublishPackageVersion", repository, publication.key);
+  const lookup = await look(deps, repository, publication.key);
+  if (!(await heldHere(deps, lookup.own, publication.version))) await refuseReachable(deps, external, lookup, publication);
+  for (const { writer } of publication.assets) await writer.commit();
+  const outcome = await deps.database.write((tx) => decideAndRecord(deps, tx, lookup, repository, publication, context));
+  for (const { writer } of publication.assets) writer.release();
+  deps.generations.touchPackage(repository.domain.id, publication.key);
+  return outcome;
+}
+
+async function heldHere(deps: RegistryDeps, own: PackageRecord | undefined, version: string): Promise<boolean> {
+  return own !== undefined && (await findVersion(deps.database.read, own.id, version)) !== undefined;
+}
+
+/**
+ * 409 when the number exists in a reachable repository or public registry (spec 2.5.1); nothing is reachable past
+ * upstream=BLOCK (2.5.2). A registry that does not answer fails the publish: an unknown is not an absence.
+ */
+async function refuseReachable(deps: RegistryDeps, external: External, lookup: Lookup, { key, version }: Publication): Promise<void> {
+  const elsewhere = lookup.packages.filter(({ id }) => id !== lookup.own?.id);
+  const [taken] = await findVersionIn(deps.database.read, elsewhere.map(({ id }) => id), version);
+  if (taken !== undefined) {
+    const holder = elsewhere.find(({ id }) => id === taken.packageId);
+    const name = lookup.reach.repositories.find(({ id }) => id === holder?.repositoryId)?.name ?? "";
+    throw reachable(key, version, `upstream repository '${name}'`);
+  }
+  for (const { connection } of lookup.reach.connections) {
+    if (!deps.formats.get(key.format)?.connections.includes(connection)) continue;
+    if (await listedOutside(external, connection, key, version)) throw reachable(key, version, `external connection '${connection}'`);
+  }
+}
+
+async function listedOutside(external: External, connection: string, key: PackageKey, version: string): Promise<boolean> {
+  try {
+    const index = await external.index(connection, key);
+    return index.state === "present" && (await external.format(key).versions(index, key)).has(version);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new Fault(
+      error.code,
+      `Whether ${packagePath(key)} ${version} exists at '${connection}' could not be found out, and while the package's upstream setting is ALLOW that must be known before a publish. ${error.message} Try again, or set upstream=BLOCK for the package with PutPackageOriginConfiguration.`,
+      error.detail,
+    );
+  }
+}
+
+function reachable(key: PackageKey, version: string, where: string): Fault {
+  return conflict(
+    `Version ${version} of ${packagePath(key)} is already reachable through ${where}, and the package's upstream setting is ALLOW. Publish another version, or set upstream=BLOCK with PutPackageOriginConfiguration.`,
+    "package-version",
+    version,
+  );
+}
+
+async function decideAndRecord(
+  deps: RegistryDeps,
+  tx: Queries,
+  lookup: Lookup,
+  repository: RepositoryRecord,
+  publication: Publication,
+  context: RequestContext,
+): Promise<"published" | "unchanged"> {
+  const { key, version } = publication;
+  await deps.database.lockPackage(tx as never, repository.domain.id, key);
+  const snapshot = await deps.catalog.confirm(tx, lookup.snapshot);
+  const packageRecord = await admit(tx, snapshot, { way: "PUBLISH", repository, key }, "INTERNAL", deps.now());
+  const existing = await findVersion(tx, packageRecord.id, version);
+  if (existing !== undefined) {
+    await refuseOtherBytes(tx, existing, publication);
+    return "unchanged";
+  }
+  await record(deps, tx, { repository, package: packageRecord }, publishedVersion(deps, repository, publication), assetsOf(publication), {
+    event: "published",
+    context,
+  });
+  await upsertTags(tx, packageRecord.id, publication.tags, version);
+  return "published";
+}
+
+/** The same bytes under the same names again are a success; anything else needs another version number (spec 8.0.5, 5.1.1). */
+async function refuseOtherBytes(tx: Queries, existing: VersionRecord, { key, version, assets }: Publication): Promise<void> {
+  const held = new Map((await findAssets(tx, existing.id)).map(({ name, digests }) => [name, digests.sha256]));
+  const readable = existing.status === "Published" || existing.status === "Unlisted";
+  if (readable && assets.length === held.size && assets.every(({ name, staged }) => held.get(name) === staged.digests.sha256)) return;
+  const why = readable ? "exists already with other content" : `exists already with status ${existing.status}`;
+  throw conflict(
+    `Version ${version} of ${packagePath(key)} ${why}. Publish another version, or delete this one first with DeletePackageVersions.`,
+    "package-version",
+    version,
+  );
+}
+
+function publishedVersion(deps: RegistryDeps, repository: RepositoryRecord, publication: Publication): NewVersion {
+  const now = deps.now();
+  return {
+    version: publication.version,
+    status: "Published",
+    revision: deps.newRevision(),
+    origin: { type: "INTERNAL", entryPoint: repository.name },
+    publishedAt: now,
+    upstreamPublishedAt: undefined,
+    firstSeenAt: now,
+    storedAt: now,
+    metadata: publication.metadata,
+    document: publication.document,
+    brief: publication.brief,
+  };
+}
+
+function assetsOf({ assets }: Publication) {
+  return assets.map(({ name, staged }) => ({ name, size: staged.size, digests: staged.digests }));
+}
+
+/** Runs a change to a package this repository holds, in one transaction with its journal line; 404 when it holds none. */
+export async function changePackage<T>(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  key: PackageKey,
+  context: RequestContext,
+  event: "tags-changed" | "documents-changed",
+  change: (tx: Queries, held: PackageRecord) => Promise<{ readonly result: T; readonly detail: Record<string, unknown> }>,
+): Promise<T> {
+  const result = await deps.database.write(async (tx) => {
+    await deps.database.lockPackage(tx, repository.domain.id, key);
+    const held = await findPackage(tx, repository.id, key);
+    if (held === undefined) throw packageNotFound(repository, key);
+    const done = await change(tx, held);
+    await appendJournal(tx, [
+      {
+        at: deps.now(),
+        event,
+        domainId: repository.domain.id,
+        repository: repository.name,
+        key,
+        version: "",
+        actor: context.caller.arn,
+        requestId: context.requestId,
+        detail: done.detail,
+      },
+    ]);
+    return done.result;
+  });
+  deps.generations.touchPackage(repository.domain.id, key);
+  return result;
+}
+
+/** In the service's own words (spec 7.3), readable. */
+export function packageNotFound(repository: RepositoryRecord, key: PackageKey): Fault {
+  return new Fault(
+    "ResourceNotFoundException",
+    `Package not found in repository. RepoId: ${repository.name}, Package = PackageCoordinate{packageType=${key.format}${key.namespace === "" ? "" : `, packageNamespace=${key.namespace}`}, packageName=${key.name}}`,
+    { resourceType: "package", resourceId: key.name },
+  );
+}
