@@ -14,7 +14,8 @@ import aws4 from "aws4";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Fault } from "../core/faults.ts";
-import { createSigV4Verifier, queryPairs, type SignedRequest } from "./sigv4.ts";
+import { createSigV4Verifier, type SignedRequest } from "./sigv4.ts";
+import { queryPairs } from "./wire.ts";
 
 const NOW = Date.UTC(2026, 10, 22, 12, 0, 0);
 const DATE = "20261122T120000Z";

@@ -1,0 +1,209 @@
+// DOOR 1: from an HTTP request to an operation and back, driven by the model. Nothing here knows any single operation.
+import { createHash } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { pipeline } from "node:stream/promises";
+import type { Caller } from "../core/caller.ts";
+import { Fault } from "../core/faults.ts";
+import type { Log } from "../core/log.ts";
+import type { SignedRequest } from "../identity/sigv4.ts";
+import { queryPairs } from "../identity/wire.ts";
+import { readBody } from "./body.ts";
+import { checkOutput } from "./check-output.ts";
+import type { Reader } from "./constraints.ts";
+import type { OperationModel, ServiceModel } from "./model/model.ts";
+import { loadModel } from "./model/model.ts";
+import type { OperationName, Operations } from "./model/types.gen.ts";
+import type { InputParser } from "./parse.ts";
+import { compileInput, hasStreamingInput } from "./parse.ts";
+import type { Answer, OutputSerializer } from "./serialize.ts";
+import { compileOutput, serializeBug, serializeFault } from "./serialize.ts";
+
+/** What an operation knows of the request besides its input. */
+export interface Call {
+  readonly caller: Caller;
+  readonly requestId: string;
+  /** The Host header as sent, for addresses that lead back here; "" when there was none. */
+  readonly host: string;
+}
+
+/** One operation: validated input in, output by the model out; throws Faults. `deps` is what app.ts gave the door. */
+export type Operation<K extends OperationName, D> = (
+  input: Operations[K]["input"],
+  call: Call,
+  deps: D,
+) => Operations[K]["output"] | Promise<Operations[K]["output"]>;
+
+/** Operations that are left out answer 501. */
+export type OperationTable<D> = { readonly [K in OperationName]?: Operation<K, D> };
+
+/** Proves who sent a request. Throws Unauthenticated (answered 403). */
+export type Authenticate = (request: SignedRequest) => Promise<Caller>;
+
+export interface AwsDoorOptions<D> {
+  readonly operations: OperationTable<D>;
+  readonly deps: D;
+  readonly authenticate: Authenticate;
+  readonly log: Log;
+  /** Largest JSON body, bytes. */
+  readonly bodyBytesMax?: number;
+  /** Holds every output against the model before it is sent; a deviation is a 500. For tests and development. */
+  readonly checkOutputs?: boolean;
+}
+
+export type AwsDoor = (req: IncomingMessage, res: ServerResponse, requestId: string) => Promise<void>;
+
+const BODY_BYTES_MAX = 1024 * 1024;
+
+interface Bound {
+  readonly model: OperationModel;
+  readonly name: OperationName;
+  readonly streaming: boolean;
+  readonly parse: InputParser;
+  readonly serialize: OutputSerializer;
+}
+
+/**
+ * Makes the handler of everything under `/v1/`. It never rejects: whatever goes wrong becomes an answer. Order: route,
+ * signature, input, implementation; so a stranger learns only that a path exists.
+ */
+export function createAwsDoor<D>(options: AwsDoorOptions<D>): AwsDoor {
+  const model = loadModel();
+  const routes = bindOperations(model);
+  return async (req, res, requestId) => {
+    let answer: Answer;
+    try {
+      answer = await answerRequest(options, model, routes, req, requestId);
+    } catch (error) {
+      if (req.destroyed && !req.complete) return;
+      answer = answerError(options.log, error, req, requestId);
+    }
+    try {
+      await send(res, answer, requestId);
+    } catch (error) {
+      if (!isHangUp(error)) options.log.error({ err: error, requestId }, "an answer broke off");
+      res.destroy();
+    }
+  };
+}
+
+/** By path, then by method: the 48 pairs are unique and have no parameters. */
+type Routes = ReadonlyMap<string, ReadonlyMap<string, Bound>>;
+
+function bindOperations(model: ServiceModel): Routes {
+  const routes = new Map<string, Map<string, Bound>>();
+  const readers = new Map<string, Reader>();
+  const writers = new Map();
+  for (const operation of Object.values(model.operations)) {
+    const { method, requestUri } = operation.http;
+    const methods = routes.get(requestUri) ?? new Map<string, Bound>();
+    routes.set(requestUri, methods);
+    methods.set(method, {
+      model: operation,
+      name: operation.name as OperationName,
+      streaming: hasStreamingInput(model, operation.input.shape),
+      parse: compileInput(model, operation.input.shape, readers),
+      serialize: compileOutput(model, operation.output.shape, writers),
+    });
+  }
+  return routes;
+}
+
+async function answerRequest<D>(
+  options: AwsDoorOptions<D>,
+  model: ServiceModel,
+  routes: Routes,
+  req: IncomingMessage,
+  requestId: string,
+): Promise<Answer> {
+  const bound = findOperation(routes, req);
+  const { caller, body } = await authenticate(options, bound, req);
+  const input = bound.parse({ query: queryPairs(req.url ?? ""), headers: req.headers, body });
+  const operation = options.operations[bound.name] as Operation<OperationName, D> | undefined;
+  if (operation === undefined) {
+    throw new Fault("NotImplemented", `${bound.name} is not implemented yet in this version of Portcullis.`);
+  }
+  const call: Call = { caller, requestId, host: req.headers.host ?? "" };
+  const output = await operation(input as Operations[OperationName]["input"], call, options.deps);
+  if (options.checkOutputs === true) {
+    const problems = checkOutput(model, bound.model.output.shape, output);
+    if (problems.length > 0)
+      throw new Error(`${bound.name} returned what the model does not allow: ${problems.join("; ")}`);
+  }
+  return bound.serialize(output);
+}
+
+function findOperation(routes: Routes, req: IncomingMessage): Bound {
+  const target = req.url ?? "";
+  const mark = target.indexOf("?");
+  const path = mark < 0 ? target : target.slice(0, mark);
+  const methods = routes.get(path);
+  if (methods === undefined) {
+    throw new Fault("ValidationException", `The API has no operation at '${path.slice(0, 200)}'.`, {
+      reason: "UNKNOWN_OPERATION",
+      status: 404,
+    });
+  }
+  const bound = methods.get(req.method ?? "");
+  if (bound !== undefined) return bound;
+  const allow = [...methods.keys()].sort();
+  throw new Fault(
+    "MethodNotAllowed",
+    `${req.method} is not possible at '${path}'; use ${allow.join(" or ")}.`,
+    { allow },
+  );
+}
+
+/** The body takes part in the signature: it is read before anything is believed, unless it is the asset itself. */
+async function authenticate<D>(
+  { authenticate, bodyBytesMax = BODY_BYTES_MAX }: AwsDoorOptions<D>,
+  bound: Bound,
+  req: IncomingMessage,
+): Promise<{ caller: Caller; body: Buffer | IncomingMessage }> {
+  const signed = { method: req.method ?? "", target: req.url ?? "", headers: req.rawHeaders };
+  if (bound.streaming) return { caller: await authenticate(signed), body: req };
+  let body: Buffer | undefined;
+  const caller = await authenticate({
+    ...signed,
+    bodySha256: async () => {
+      body = await readBody(req, bodyBytesMax);
+      return createHash("sha256").update(body).digest("hex");
+    },
+  });
+  return { caller, body: body ?? (await readBody(req, bodyBytesMax)) };
+}
+
+function answerError(log: Log, error: unknown, req: IncomingMessage, requestId: string): Answer {
+  if (error instanceof Fault) {
+    const answer = serializeFault(error);
+    // What is left of an oversized body is not worth reading for the sake of the connection.
+    return error.code === "PayloadTooLarge"
+      ? { ...answer, headers: { ...answer.headers, connection: "close" } }
+      : answer;
+  }
+  log.error(
+    { err: error, requestId, method: req.method, path: req.url?.split("?")[0] },
+    "an API request failed",
+  );
+  return serializeBug(requestId);
+}
+
+async function send(
+  res: ServerResponse,
+  { status, headers, body }: Answer,
+  requestId: string,
+): Promise<void> {
+  const all: Record<string, string | number> = { ...headers, "x-amzn-requestid": requestId };
+  if (body instanceof Uint8Array) {
+    all["content-length"] = body.length;
+    res.writeHead(status, all).end(body);
+    return;
+  }
+  if (body.sizeBytes !== undefined) all["content-length"] = body.sizeBytes;
+  res.writeHead(status, all);
+  await pipeline(body.stream, res);
+}
+
+/** The client went away while it was being answered. */
+function isHangUp(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE";
+}
