@@ -1,0 +1,183 @@
+// Blobs as files named after their SHA-256, written so that what was committed survives a power cut.
+import { close, createReadStream, fstat, fsync, mkdirSync, open, openSync, read } from "node:fs";
+import { mkdir, opendir, readdir, stat, unlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { promisify } from "node:util";
+import type { BlobStore, StagedBlob } from "./blob-store.ts";
+import { absent, checkRange, checkSize, isSha256 } from "./range.ts";
+import { Spool, stagingName } from "./spool.ts";
+import { createWriter } from "./writer.ts";
+
+const openFile = promisify(open);
+const closeFile = promisify(close);
+const statFile = promisify(fstat);
+const readFile = promisify(read);
+const syncFolder = promisify(fsync);
+
+export interface DiskOptions {
+  /** The store makes `blobs/` and `staging/` in here; both must lie on one file system. */
+  readonly folder: string;
+  /** Blobs up to this size wait in memory for their commit. Default 2 MiB. */
+  readonly memoryBytesMax?: number;
+  /** Staging files last written before this moment belong to a process that is gone. Default: when this process started. */
+  readonly leftBeforeMs?: number;
+}
+
+const READ_BYTES = 1024 * 1024;
+
+/** Opens the store, makes its folders, and removes what a crash left in the staging folder. */
+export async function createDiskStore(options: DiskOptions): Promise<BlobStore> {
+  const root = join(options.folder, "blobs");
+  const staging = join(options.folder, "staging");
+  const memoryBytesMax = options.memoryBytesMax ?? 2 * 1024 * 1024;
+  await mkdir(root, { recursive: true });
+  await mkdir(staging, { recursive: true });
+  await removeLeftovers(staging, options.leftBeforeMs ?? Date.now() - process.uptime() * 1000);
+  const folders = openFolders(root);
+
+  const pathOf = (sha256: string) => {
+    if (!isSha256(sha256)) throw absent(sha256);
+    return `${root}/${sha256.slice(0, 2)}/${sha256}`;
+  };
+
+  async function moveIn(spool: Spool, { digests }: StagedBlob): Promise<void> {
+    const folder = await folders.get(digests.sha256.slice(0, 2));
+    await spool.moveTo(pathOf(digests.sha256));
+    await syncFolder(folder);
+  }
+
+  const store: BlobStore = {
+    async create(expected) {
+      const spool = new Spool({ folder: staging, memoryBytesMax, sizeExpected: expected?.size });
+      return createWriter(spool, { keep: moveIn, open: store.open });
+    },
+    async stat(sha256) {
+      if (!isSha256(sha256)) return undefined;
+      const found = await ignoreAbsence(stat(pathOf(sha256)));
+      return found === undefined ? undefined : { size: found.size };
+    },
+    async open(sha256, range) {
+      const { fd, size } = await openBlob(pathOf(sha256), sha256);
+      try {
+        const { start, end } = checkRange(size, range);
+        if (end >= start) return createReadStream("", { fd, start, end, highWaterMark: READ_BYTES });
+      } catch (error) {
+        await closeFile(fd);
+        throw error;
+      }
+      await closeFile(fd);
+      return Readable.from([]);
+    },
+    async read(sha256, bytesMax) {
+      const { fd, size } = await openBlob(pathOf(sha256), sha256);
+      try {
+        checkSize(sha256, size, bytesMax);
+        return await readWhole(fd, size);
+      } finally {
+        await closeFile(fd);
+      }
+    },
+    async delete(sha256) {
+      if (isSha256(sha256)) await ignoreAbsence(unlink(pathOf(sha256)));
+    },
+    list: () => listBlobs(root),
+    async probe() {
+      const path = join(staging, stagingName());
+      await writeFile(path, "probe", { flag: "wx" });
+      await unlink(path);
+    },
+    async close() {
+      await folders.close();
+    },
+  };
+  return store;
+}
+
+async function openBlob(
+  path: string,
+  sha256: string,
+): Promise<{ readonly fd: number; readonly size: number }> {
+  const fd = await ignoreAbsence(openFile(path, "r"));
+  if (fd === undefined) throw absent(sha256);
+  return { fd, size: (await statFile(fd)).size };
+}
+
+async function readWhole(fd: number, size: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(size);
+  for (let done = 0; done < size; ) {
+    const { bytesRead } = await readFile(fd, bytes, done, size - done, done);
+    if (bytesRead === 0) throw new Error("A blob became shorter while it was read.");
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+/**
+ * The folders that blobs lie in, each made durable once and kept open: a commit then costs one fsync of a known folder.
+ * There are 256 at most.
+ */
+function openFolders(root: string): { get(prefix: string): Promise<number>; close(): Promise<void> } {
+  const rootFd = openSync(root, "r");
+  const folders = new Map<string, Promise<number>>();
+  const make = async (prefix: string) => {
+    mkdirSync(join(root, prefix), { recursive: true });
+    const fd = openSync(join(root, prefix), "r");
+    await syncFolder(rootFd);
+    return fd;
+  };
+  return {
+    get(prefix) {
+      const known = folders.get(prefix);
+      if (known !== undefined) return known;
+      const made = make(prefix);
+      folders.set(prefix, made);
+      made.catch(() => folders.delete(prefix));
+      return made;
+    },
+    async close() {
+      const opened = await Promise.allSettled(folders.values());
+      folders.clear();
+      for (const folder of opened) if (folder.status === "fulfilled") await closeFile(folder.value);
+      await closeFile(rootFd);
+    },
+  };
+}
+
+async function* listBlobs(root: string): ReturnType<BlobStore["list"]> {
+  for (const prefix of await readdir(root)) {
+    for await (const { name } of await opendir(join(root, prefix))) {
+      const found = isSha256(name) ? await ignoreAbsence(stat(join(root, prefix, name))) : undefined;
+      if (found !== undefined) yield { sha256: name, size: found.size, modifiedMs: found.mtimeMs };
+    }
+  }
+}
+
+/** A file of a process that still runs is left alone: during a change of versions two servers share the folder. */
+async function removeLeftovers(staging: string, leftBeforeMs: number): Promise<void> {
+  for (const name of await readdir(staging)) {
+    const path = join(staging, name);
+    const found = await ignoreAbsence(stat(path));
+    if (found === undefined || found.mtimeMs >= leftBeforeMs || isOfAnotherProcess(name)) continue;
+    await ignoreAbsence(unlink(path));
+  }
+}
+
+function isOfAnotherProcess(name: string): boolean {
+  const pid = Number.parseInt(name, 10);
+  if (!(pid > 0) || pid === process.pid) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+async function ignoreAbsence<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
