@@ -1,0 +1,66 @@
+// Portcullis as a contestant: started by its command line, set up through the AWS API as a user would.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  AssociateExternalConnectionCommand,
+  CodeartifactClient,
+  CreateDomainCommand,
+  CreateRepositoryCommand,
+  GetAuthorizationTokenCommand,
+  GetRepositoryEndpointCommand,
+} from "@aws-sdk/client-codeartifact";
+import { startServer } from "./processes.ts";
+import { type Contestant, logOf, type Place, versionOf } from "./servers.ts";
+
+const root = join(import.meta.dirname, "..");
+const domain = "bench";
+const repository = "npm";
+
+export const portcullis: Contestant = {
+  name: "Portcullis",
+  version: versionOf(root),
+  launch(place) {
+    const upstream = place.upstream ? ["--upstream", `public:npmjs=${place.upstream}`] : [];
+    const flags = ["--listen", `127.0.0.1:${place.port}`, "--data", join(place.dir, "data"), ...upstream];
+    return startServer([join(root, "bin/portcullis"), "serve", ...flags], logOf(place));
+  },
+  /** Every request carries the token: Portcullis has no anonymous readers. */
+  async connect(place) {
+    const client = apiClient(place);
+    await create(client, place);
+    const { authorizationToken } = await client.send(
+      new GetAuthorizationTokenCommand({ domain, durationSeconds: 43_200 }),
+    );
+    const { repositoryEndpoint } = await client.send(
+      new GetRepositoryEndpointCommand({ domain, repository, format: "npm" }),
+    );
+    client.destroy();
+    if (!authorizationToken || !repositoryEndpoint) throw new Error("no token or endpoint was given");
+    const headers = { authorization: `Bearer ${authorizationToken}` };
+    return { registry: repositoryEndpoint, readHeaders: headers, publishHeaders: headers };
+  },
+};
+
+async function create(client: CodeartifactClient, place: Place): Promise<void> {
+  try {
+    await client.send(new CreateDomainCommand({ domain }));
+  } catch (error) {
+    if (error instanceof Error && error.name === "ConflictException") return; // a restart in the same place
+    throw error;
+  }
+  await client.send(new CreateRepositoryCommand({ domain, repository }));
+  if (place.upstream)
+    await client.send(
+      new AssociateExternalConnectionCommand({ domain, repository, externalConnection: "public:npmjs" }),
+    );
+}
+
+function apiClient(place: Place): CodeartifactClient {
+  const text = readFileSync(join(place.dir, "data/credentials"), "utf8");
+  const value = (key: string) => new RegExp(`^\\s*${key}\\s*=\\s*(\\S+)`, "m").exec(text)?.[1] ?? "";
+  return new CodeartifactClient({
+    endpoint: `http://127.0.0.1:${place.port}`,
+    region: "us-east-1",
+    credentials: { accessKeyId: value("aws_access_key_id"), secretAccessKey: value("aws_secret_access_key") },
+  });
+}
