@@ -39,10 +39,12 @@ export class Generations {
     this.#packages.set(Generations.packageName(domainId, key), ++this.#clock);
   }
 
-  /** Another process changed the database: nothing cached can be trusted. `mark` is Database.foreignChanges(). */
-  observeForeign(mark: number): void {
-    if (this.#foreign !== undefined && this.#foreign !== mark) this.#floor = ++this.#clock;
+  /** `mark` is Database.foreignChanges(). True when another process changed the database: nothing cached holds any more. */
+  observeForeign(mark: number): boolean {
+    const changed = this.#foreign !== undefined && this.#foreign !== mark;
+    if (changed) this.#floor = ++this.#clock;
     this.#foreign = mark;
+    return changed;
   }
 
   /** Now. Take it before reading; what was read holds while nothing relevant changed later than this. */

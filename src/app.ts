@@ -1,0 +1,161 @@
+// The only place that constructs anything; reads as a list.
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { createAwsDoor } from "./aws/dispatch.ts";
+import { operations } from "./aws/operations/index.ts";
+import { createDiskStore } from "./blobs/disk.ts";
+import type { Config } from "./config.ts";
+import { createConnections } from "./connections.ts";
+import type { PackageFormat } from "./core/coordinates.ts";
+import { createDoors } from "./doors.ts";
+import type { Format } from "./formats/format.ts";
+import { npm } from "./formats/npm/index.ts";
+import { createLog } from "./http/log.ts";
+import { createMetrics } from "./http/metrics.ts";
+import { createHttpServer } from "./http/server.ts";
+import { callerOf, createIdentities } from "./identity/identify.ts";
+import { ensureAdministrator } from "./identity/first-start.ts";
+import { createSigV4Verifier } from "./identity/sigv4.ts";
+import { createCatalog } from "./registry/catalog.ts";
+import { createRegistry } from "./registry/create.ts";
+import type { RegistryDeps } from "./registry/deps.ts";
+import { Generations } from "./registry/generations.ts";
+import { openDatabase } from "./store/database.ts";
+import { findAccessKey } from "./store/identities.ts";
+import { settingOnce } from "./store/settings.ts";
+import { discover } from "./upstream/discovery.ts";
+import { createUpstream } from "./upstream/index.ts";
+
+export interface App {
+  readonly address: { readonly host: string; readonly port: number };
+  close(graceMs: number): Promise<void>;
+}
+
+const FORMATS: readonly Format[] = [npm];
+
+/** How long a view that has something to show waits for a public registry. */
+const UPSTREAM_PATIENCE_MS = 2_000;
+const SMALL_ASSET_BYTES_MAX = 128 * 1024;
+const READY_TIMEOUT_MS = 5_000;
+
+/** Starts everything; resolves once requests are served. Rejects, with nothing left open, when something cannot be had. */
+export async function startApp(config: Config): Promise<App> {
+  const now = Date.now;
+  const log = createLog(config.logLevel);
+  await mkdir(config.data, { recursive: true, mode: 0o700 });
+
+  const database = await openDatabase(config.database ?? join(config.data, "portcullis.sqlite"));
+  if (await ensureAdministrator(database, config.account, join(config.data, "credentials"), now())) {
+    log.info({ file: join(config.data, "credentials") }, "first start: wrote the administrator's access key");
+  }
+  const pagingKey = Buffer.from(await settingOnce(database, "paging-key", () => randomBytes(32).toString("base64")), "base64");
+
+  const blobs = await createDiskStore({ directory: join(config.data, "blobs") });
+  const upstream = createUpstream({
+    directory: join(config.data, "cache", "upstream"),
+    freshnessMs: config.upstreamFreshnessMs,
+    timeoutMs: config.upstreamTimeoutMs,
+    cacheBytesMax: config.upstreamCacheBytes,
+    log,
+  });
+  const connections = createConnections({ configured: config.upstreams, file: join(config.data, "upstreams.json"), discover, log });
+
+  const generations = new Generations();
+  const formats = new Map<PackageFormat, Format>(FORMATS.map((format) => [format.name, format]));
+  const deps: RegistryDeps = {
+    database,
+    blobs,
+    upstream,
+    connection: connections.find,
+    formats,
+    catalog: createCatalog(database, generations),
+    generations,
+    region: config.region,
+    now,
+    newRevision: () => randomBytes(32).toString("base64"),
+    log,
+    limits: {
+      upstreamPatienceMs: UPSTREAM_PATIENCE_MS,
+      smallAssetBytesMax: SMALL_ASSET_BYTES_MAX,
+      smallAssetCacheBytes: config.assetCacheBytes,
+    },
+  };
+  const registry = createRegistry(deps);
+  const limits = {
+    requestBytesMax: config.npmRequestBytesMax,
+    assetBytesMax: config.assetBytesMax,
+    documentCacheBytes: config.documentCacheBytes,
+  };
+  const doors = new Map([...formats].map(([name, format]) => [name, format.open({ registry, limits, now })] as const));
+
+  const verify = createSigV4Verifier({
+    now,
+    services: ["codeartifact"],
+    lookupSecret: async (id) => {
+      const key = await findAccessKey(database.read, id);
+      return key && { secretAccessKey: key.secret, principal: key.principal };
+    },
+  });
+  const api = createAwsDoor({
+    operations,
+    deps: { ...deps, registry, publicUrl: config.publicUrl, pagingKey },
+    authenticate: async (request) => {
+      const { key, accessKeyId } = await verify(request);
+      return callerOf(key.principal, accessKeyId);
+    },
+    log,
+  });
+
+  const identities = createIdentities(database, now);
+  const metrics = createMetrics();
+  const server = createHttpServer(
+    createDoors({
+      api,
+      formats: doors,
+      registry,
+      identities,
+      refresh: () => noticeForeignChanges(deps, () => identities.forget()),
+      ready: () => withDeadline(Promise.all([database.probe(), blobs.probe()])),
+      metrics,
+      log,
+      publicUrl: config.publicUrl,
+      newRequestId: createRequestIds(),
+    }),
+    { idleTimeoutMs: config.idleTimeoutMs },
+  );
+  await connections.ready;
+  const address = await server.listen(config.listen.host, config.listen.port);
+  log.info({ address, data: config.data, database: database.engine }, "serving");
+
+  return {
+    address,
+    async close(graceMs) {
+      await server.close(graceMs);
+      await registry.settled();
+      await Promise.all([...doors.values()].map((door) => door.close?.()));
+      await upstream.close();
+      await blobs.close();
+      await database.close();
+    },
+  };
+}
+
+function noticeForeignChanges({ database, generations }: RegistryDeps, forget: () => void): void {
+  if (generations.observeForeign(database.foreignChanges())) forget();
+}
+
+/** Unique within and between runs, and cheap: a random prefix and a counter. */
+function createRequestIds(): () => string {
+  const prefix = randomBytes(6).toString("hex");
+  let count = 0;
+  return () => `${prefix}-${(++count).toString(36)}`;
+}
+
+async function withDeadline(work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${READY_TIMEOUT_MS} ms`)), READY_TIMEOUT_MS);
+  });
+  await Promise.race([work, deadline]).finally(() => clearTimeout(timer));
+}
