@@ -1,0 +1,58 @@
+// A real PostgreSQL for tests: started as a non-root user on a free port, in a folder that goes away with it.
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+
+export interface Postgres {
+  /** Without a database name; append `/name`. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Debian keeps the server's programs off the PATH; other systems have them on it. */
+export function findPostgres(): string | undefined {
+  const debian = "/usr/lib/postgresql";
+  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
+  const places = [...versions.map((version) => join(debian, version, "bin")), ...(process.env.PATH ?? "").split(delimiter)];
+  return places.find((place) => existsSync(join(place, "initdb")) && existsSync(join(place, "postgres")));
+}
+
+/** Undefined, with the reason on the console, when there is no PostgreSQL on this machine. */
+export async function startPostgres(): Promise<Postgres | undefined> {
+  const bin = findPostgres();
+  if (bin === undefined) {
+    console.warn("PostgreSQL is not installed (initdb and postgres not found): its tests are skipped");
+    return undefined;
+  }
+  const folder = await mkdtemp(join(tmpdir(), "portcullis-pg-"));
+  await chmod(folder, 0o777); // PostgreSQL refuses to run as root; as root we run it as nobody
+  const data = join(folder, "data");
+  const port = await freePort();
+  const run = (program: string, ...args: string[]): void => {
+    const command = process.getuid?.() === 0 ? ["runuser", "-u", "nobody", "--", join(bin, program), ...args] : [join(bin, program), ...args];
+    execFileSync(command[0] as string, command.slice(1), { stdio: ["ignore", "ignore", "pipe"], cwd: folder });
+  };
+  run("initdb", "-D", data, "-U", "portcullis", "--auth=trust", "--encoding=UTF8", "--no-sync");
+  run("pg_ctl", "-D", data, "-w", "-l", join(folder, "log"), "-o", `-c listen_addresses=127.0.0.1 -p ${port} -k ${folder} -c fsync=off -c max_connections=200`, "start");
+  return {
+    url: `postgres://portcullis@127.0.0.1:${port}`,
+    async stop() {
+      run("pg_ctl", "-D", data, "-m", "immediate", "stop");
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
