@@ -81,15 +81,17 @@ function manifestOf({ name, version, manifest }: Recipe) {
     license: "Apache-2.0",
     author: "Bench <bench@registry.example>",
     repository: { type: "git", url: "git+ssh://git@registry.example/bench.git" },
-    keywords: ["bench", "measurement", "registry"],
+    homepage: "https://registry.example/bench#readme",
+    bugs: { url: "https://registry.example/bench/issues", email: "bugs@registry.example" },
+    keywords: ["bench", "measurement", "registry", "package", "small", "throughput", "latency"],
     engines: { node: ">=18" },
     scripts: { test: "node --test", build: "node build.js" },
   };
   const many = manifest === "large";
   return {
     ...basic,
-    dependencies: ranges("dependency", many ? 74 : 5, hex),
-    devDependencies: ranges("tool", many ? 4 : 10, hex),
+    dependencies: ranges("dependency", many ? 74 : 3, hex),
+    devDependencies: ranges("tool", many ? 4 : 3, hex),
     ...(many ? { exports: exportsMap(hex), gitHead: hex.slice(0, 40) } : {}),
   };
 }

@@ -43,7 +43,7 @@ export async function newPlace(work: string, name: string, upstream?: string): P
   return { dir, port: await freePort(), ...(upstream ? { upstream } : {}) };
 }
 
-/** Starts a server and waits until it answers; throws with the end of its log if it ends or stays silent for 60 s. */
+/** Starts a server and waits until it answers; throws with what its log says if it ends or stays silent for 60 s. */
 export async function start(contestant: Contestant, place: Place): Promise<Server> {
   const child = contestant.launch(place);
   try {
@@ -85,8 +85,10 @@ export function logOf(place: Place): string {
   return join(place.dir, "bench.log");
 }
 
+/** The line of a server's log that most likely says why it ended. */
 function logTail(place: Place): string {
-  return readFileSync(logOf(place), "utf8").trim().split("\n").slice(-3).join(" | ").slice(-600);
+  const lines = readFileSync(logOf(place), "utf8").trim().split("\n");
+  return (lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? "").slice(0, 600);
 }
 
 function ask(url: string, headers: Record<string, string>): Promise<number | undefined> {
