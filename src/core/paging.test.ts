@@ -5,7 +5,11 @@ import { expect, test } from "vitest";
 import { makePageToken, type PageScope, readPageToken } from "./paging.ts";
 
 const sign = (text: string): string => createHmac("sha256", "key").update(text).digest("base64url");
-const scope: PageScope = { operation: "ListPackages", account: "000000000000", filters: { domain: "d1", format: "npm" } };
+const scope: PageScope = {
+  operation: "ListPackages",
+  account: "000000000000",
+  filters: { domain: "d1", format: "npm" },
+};
 const position = ["npm", "acme", "ui"];
 
 test("a token gives back its position", () => {
@@ -17,7 +21,9 @@ test.each<[string, PageScope]>([
   ["account", { ...scope, account: "111111111111" }],
   ["filters", { ...scope, filters: { domain: "d1", format: "pypi" } }],
 ])("another %s refuses it", (_what, other) => {
-  expect(() => readPageToken(sign, other, makePageToken(sign, scope, position))).toThrow("does not belong to this request");
+  expect(() => readPageToken(sign, other, makePageToken(sign, scope, position))).toThrow(
+    "does not belong to this request",
+  );
 });
 
 test("property: no changed token is taken", () => {
@@ -29,11 +35,14 @@ test("property: no changed token is taken", () => {
       expect(() => readPageToken(sign, scope, changed)).toThrow("does not belong to this request");
     }),
   );
-  for (const made of ["", ".", "x", "[].", "W10", "%zz.x"]) expect(() => readPageToken(sign, scope, made)).toThrow("does not belong");
+  for (const made of ["", ".", "x", "[].", "W10", "%zz.x"])
+    expect(() => readPageToken(sign, scope, made)).toThrow("does not belong");
 });
 
 test("property: any names make a token the API's own pattern takes back, the longest ones too", () => {
-  const name = fc.string({ unit: "binary", minLength: 1, maxLength: 40 }).filter((text) => text.isWellFormed());
+  const name = fc
+    .string({ unit: "binary", minLength: 1, maxLength: 40 })
+    .filter((text) => text.isWellFormed());
   fc.assert(
     fc.property(name, name, fc.maxSafeInteger(), (namespace, text, id) => {
       const token = makePageToken(sign, scope, [namespace, text, id]);

@@ -25,7 +25,9 @@ export function readPageToken(sign: Sign, scope: PageScope, token: string): Posi
   const dot = token.lastIndexOf(".");
   const text = token.slice(0, Math.max(dot, 0));
   if (dot < 0 || !sameText(token.slice(dot + 1), sign(signedText(scope, text)))) {
-    throw invalid("The nextToken does not belong to this request: give it back unchanged, with the same operation and the same filters, or leave it out to start over.");
+    throw invalid(
+      "The nextToken does not belong to this request: give it back unchanged, with the same operation and the same filters, or leave it out to start over.",
+    );
   }
   return JSON.parse(decodeURIComponent(text)) as Position;
 }
@@ -39,7 +41,9 @@ function signedText({ operation, account, filters }: PageScope, text: string): s
  * fit the API's 2,000 characters so, and would not as base64 of their bytes.
  */
 function escapeText(json: string): string {
-  return json.replace(/[^\p{L}\p{N}_.~-]/gu, (c) => encodeURIComponent(c).replace(/[!'()*]/g, (d) => `%${d.charCodeAt(0).toString(16)}`));
+  return json.replace(/[^\p{L}\p{N}_.~-]/gu, (c) =>
+    encodeURIComponent(c).replace(/[!'()*]/g, (d) => `%${d.charCodeAt(0).toString(16)}`),
+  );
 }
 
 /** Takes as long for a near miss as for a wild guess. */
