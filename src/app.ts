@@ -24,7 +24,7 @@ import { Generations } from "./registry/generations.ts";
 import { openDatabase } from "./store/database.ts";
 import { findAccessKey } from "./store/identities.ts";
 import { settingOnce } from "./store/settings.ts";
-import { discover } from "./upstream/discovery.ts";
+import { discoverByAsking, discoverQuickly } from "./upstream/discovery.ts";
 import { createUpstream } from "./upstream/index.ts";
 
 export interface App {
@@ -59,7 +59,7 @@ export async function startApp(config: Config): Promise<App> {
     cacheBytesMax: config.upstreamCacheBytes,
     log,
   });
-  const connections = createConnections({ configured: config.upstreams, file: join(config.data, "upstreams.json"), discover, log });
+  const connections = createConnections({ configured: config.upstreams, file: join(config.data, "upstreams.json"), discoverQuickly, discoverByAsking, log });
 
   const generations = new Generations();
   const formats = new Map<PackageFormat, Format>(FORMATS.map((format) => [format.name, format]));

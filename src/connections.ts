@@ -9,41 +9,58 @@ export interface ConnectionsOptions {
   readonly configured: Readonly<Record<string, string>>;
   /** `<data>/upstreams.json`. */
   readonly file: string;
-  /** Reads the settings of the machine's own package managers. */
-  readonly discover: () => Promise<Discovered>;
+  /** What the machine's own package managers are set to use: first what files say, then what they answer when asked. */
+  readonly discoverQuickly: () => Discovered;
+  readonly discoverByAsking: () => Promise<Readonly<Record<string, string>>>;
   readonly log: Log;
 }
 
+export interface Connections {
+  /** Undefined when nobody said where that connection's registry is. */
+  find(name: string): Promise<Connection | undefined>;
+  /** Resolves once what files say is in upstreams.json. */
+  readonly ready: Promise<void>;
+}
+
 /**
- * Looks a connection up. On the first start the file is written with what was found, so that a company's mirrors are
- * followed and can be seen and changed; afterwards only the file is read. Credentials found beside the settings are
- * used and never written.
+ * On the first start the file is written with what was found, so that a company's mirrors are followed and can be seen
+ * and changed; afterwards only the file is read. Slow answers are added when they come; the start does not wait for
+ * them, a look-up through such a connection does. Credentials found beside the settings are used and never written.
  */
-export function createConnections(options: ConnectionsOptions): { readonly find: (name: string) => Promise<Connection | undefined>; readonly ready: Promise<void> } {
-  const remembered = loadOrDiscover(options);
-  const authorizations = options.discover().then(
-    (found) => found.authorizations,
-    () => ({}) as Readonly<Record<string, string>>,
-  );
+export function createConnections(options: ConnectionsOptions): Connections {
+  const { authorizations, urls: quick } = options.discoverQuickly();
+  const remembered = remember(options, quick);
   return {
     ready: remembered.then(() => undefined),
     async find(name) {
-      const url = options.configured[name] ?? (await remembered)[name];
+      const { urls, later } = await remembered;
+      const url = options.configured[name] ?? urls[name] ?? (await later)[name];
       if (url === undefined) return undefined;
-      const authorization = authorizationFor(url, await authorizations);
-      return { name, url: url.endsWith("/") ? url : `${url}/`, ...(authorization === undefined ? {} : { authorization }) };
+      const authorization = authorizationFor(url, authorizations);
+      return { name, url, ...(authorization === undefined ? {} : { authorization }) };
     },
   };
 }
 
-async function loadOrDiscover({ file, discover, log }: ConnectionsOptions): Promise<Readonly<Record<string, string>>> {
+type Urls = Readonly<Record<string, string>>;
+
+async function remember({ file, discoverByAsking, log }: ConnectionsOptions, quick: Urls): Promise<{ urls: Urls; later: Promise<Urls> }> {
   const text = await readFile(file, "utf8").catch(() => undefined);
-  if (text !== undefined) return parse(text, file, log);
-  const { urls } = await discover();
+  if (text !== undefined) return { urls: parse(text, file, log), later: Promise.resolve({}) };
+  await write(file, quick);
+  const later = discoverByAsking().then(async (asked) => {
+    const urls = { ...asked, ...quick };
+    await write(file, urls);
+    log.info({ connections: Object.keys(urls) }, "wrote upstreams.json from the settings of this machine's package managers");
+    return urls;
+  });
+  later.catch((error: unknown) => log.warn({ error: String(error) }, "upstreams.json could not be completed"));
+  return { urls: quick, later };
+}
+
+async function write(file: string, urls: Urls): Promise<void> {
   await writeFile(`${file}.new`, `${JSON.stringify(urls, null, 2)}\n`, { mode: 0o600 });
   await rename(`${file}.new`, file);
-  log.info({ connections: Object.keys(urls) }, "wrote upstreams.json from the settings of this machine's package managers");
-  return urls;
 }
 
 function parse(text: string, file: string, log: Log): Readonly<Record<string, string>> {
