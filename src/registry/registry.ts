@@ -103,7 +103,12 @@ export interface FoundAsset {
 
 /** An asset to send: held here, or on its way in (then `follow` gives the bytes while they arrive). */
 export type AssetSource =
-  | { readonly kind: "held"; readonly asset: FoundAsset }
+  | {
+      readonly kind: "held";
+      readonly asset: FoundAsset;
+      /** True until anything that this answer depends on changes. Synchronous and cheap; without it the answer is not repeated. */
+      readonly current?: () => boolean;
+    }
   | { readonly kind: "arriving"; readonly size: number | undefined; readonly follow: () => Readable };
 
 export interface PublishedAsset {

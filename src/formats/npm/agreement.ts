@@ -25,11 +25,7 @@ export function differences(declared: Json, packed: Packed): readonly string[] {
       compareMaps(kind, dependencies(declared, kind), dependencies(inside, kind)),
     ),
     ...compareMaps("bundleDependencies", bundled(declared), bundled(inside)),
-    ...compareMaps(
-      "scripts",
-      scripts(declared),
-      withImpliedScripts(scripts(inside), inside, packed, declared),
-    ),
+    ...compareMaps("scripts", scripts(declared), withImpliedScripts(scripts(inside), packed, declared)),
     ...compareBins(declared, inside),
   ];
 }
@@ -106,14 +102,12 @@ function scripts(manifest: Json): Map<string, string> {
 /** npm and yarn 1 add these two when the files are there; other clients do not, so either is agreement. */
 function withImpliedScripts(
   inside: Map<string, string>,
-  manifest: Json,
   packed: Packed,
   declared: Json,
 ): Map<string, string> {
   const said = scripts(declared);
-  const builds = packed.beside.has("binding.gyp") && manifest["gypfile"] !== false;
   if (
-    builds &&
+    packed.builds &&
     !inside.has("install") &&
     !inside.has("preinstall") &&
     said.get("install") === "node-gyp rebuild"

@@ -72,6 +72,15 @@ export function renderPackument(
   return `{"_id":${name},"_rev":${JSON.stringify(facts.rev)},"name":${name},${body},"time":${JSON.stringify(times)}${top === "" ? "" : `,${top}`}}`;
 }
 
+/** All dist-tags a client may see, or undefined when no version is visible. */
+export function renderTags(
+  facts: PackumentFacts,
+  documents: readonly PublicDocument[],
+): Readonly<Record<string, string>> | undefined {
+  const shown = mergeVersions(facts, documents);
+  return shown.size === 0 ? undefined : mergeTags(facts, documents, shown);
+}
+
 /** One version's manifest by version number or tag, or undefined when it is not visible. Needs facts of form `full`. */
 export function renderVersion(
   facts: PackumentFacts,

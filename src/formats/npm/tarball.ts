@@ -26,6 +26,8 @@ export interface Packed {
   readonly manifest: Readonly<Record<string, unknown>>;
   /** Files beside package.json that make npm add scripts: `binding.gyp`, `server.js`. */
   readonly beside: ReadonlySet<string>;
+  /** npm would run node-gyp on install although no script says so. */
+  readonly builds: boolean;
   readonly fileCount: number;
   readonly unpackedBytes: number;
 }
@@ -130,7 +132,13 @@ function createScan(limits: TarballLimits) {
     reader,
     result(): Omit<Packed, "unpackedBytes"> {
       if (manifests === 0) throw new TarError("it holds no package.json in its first folder");
-      return { manifest: parseManifest(Buffer.concat(pieces)), beside, fileCount };
+      const manifest = parseManifest(Buffer.concat(pieces));
+      return {
+        manifest,
+        beside,
+        builds: beside.has("binding.gyp") && manifest["gypfile"] !== false,
+        fileCount,
+      };
     },
   };
 }

@@ -1,0 +1,94 @@
+// The main thread's end of the document worker: started when first needed, restarted when it died, idle without holding the process.
+import { Worker } from "node:worker_threads";
+import { Fault, type FaultCode, type FaultDetail } from "../../core/faults.ts";
+import type { JobName, Jobs } from "./packument-jobs.ts";
+
+export interface DocumentWorker {
+  /** Answers on the other thread. Rejects with the job's Fault, or with an error that keeps a file error's code. */
+  ask<N extends JobName>(name: N, question: Jobs[N]["question"]): Promise<Jobs[N]["answer"]>;
+  /** Waits for what is asked and stops the thread; the next question starts one again. */
+  close(): Promise<void>;
+}
+
+interface Reply {
+  readonly id: number;
+  readonly result?: unknown;
+  readonly error?: {
+    readonly fault?: { readonly code: FaultCode; readonly message: string; readonly detail: FaultDetail };
+    readonly message?: string;
+    readonly code?: string;
+  };
+}
+
+interface Waiting {
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const HEAP_MB_MAX = 1024;
+
+export function createDocumentWorker(): DocumentWorker {
+  const waiting = new Map<number, Waiting>();
+  let worker: Worker | undefined;
+  let lastId = 0;
+  let onIdle: (() => void) | undefined;
+
+  function start(): Worker {
+    // The same folder holds the worker, as .ts here and as .js where the project is compiled.
+    const url = new URL(import.meta.url.replace(/document-worker(\.[jt]s)$/, "packument-worker$1"));
+    const started = new Worker(url, {
+      name: "npm documents",
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB_MAX },
+    });
+    started.on("message", settle);
+    const gone = (error: Error): void => {
+      if (worker === started) worker = undefined;
+      for (const [id, { reject }] of waiting) {
+        waiting.delete(id);
+        reject(error);
+      }
+      onIdle?.();
+    };
+    started.on("error", gone);
+    started.on("exit", () => gone(new Error("the document worker stopped")));
+    return started;
+  }
+
+  function settle({ id, result, error }: Reply): void {
+    const asked = waiting.get(id);
+    waiting.delete(id);
+    if (waiting.size === 0) {
+      worker?.unref();
+      onIdle?.();
+    }
+    if (error === undefined) asked?.resolve(result as never);
+    else asked?.reject(revive(error));
+  }
+
+  return {
+    ask(name, question) {
+      worker ??= start();
+      worker.ref();
+      const id = ++lastId;
+      return new Promise((resolve, reject) => {
+        waiting.set(id, { resolve, reject });
+        worker?.postMessage({ id, job: { name, ...question } });
+      });
+    },
+    async close() {
+      if (waiting.size > 0) await new Promise<void>((resolve) => (onIdle = resolve));
+      onIdle = undefined;
+      const stopping = worker;
+      worker = undefined;
+      await stopping?.terminate();
+    },
+  };
+}
+
+function revive(error: NonNullable<Reply["error"]>): Error {
+  if (error.fault !== undefined) return new Fault(error.fault.code, error.fault.message, error.fault.detail);
+  return Object.assign(new Error(error.message), { code: error.code });
+}
+
+/** One for the process: the door and the external format ask the same thread, which keeps what it has parsed. */
+export const documentWorker = createDocumentWorker();

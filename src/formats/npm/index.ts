@@ -1,0 +1,12 @@
+// The npm format as a value: its name, its public registries, how they are read, and its door.
+import type { Format } from "../format.ts";
+import { external } from "./external.ts";
+import { open } from "./handlers.ts";
+
+export const npm: Format = {
+  name: "npm",
+  namespaces: "optional",
+  connections: ["public:npmjs"],
+  external,
+  open,
+};

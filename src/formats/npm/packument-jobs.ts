@@ -1,0 +1,112 @@
+// What is asked of the document worker, and how each question is answered; runs in packument-worker.ts.
+import { readFile } from "node:fs/promises";
+import { gunzipSync } from "node:zlib";
+import { LRUCache } from "lru-cache";
+import type { PackageKey } from "../../core/coordinates.ts";
+import { Fault } from "../../core/faults.ts";
+import type { ExternalVersion, IndexFile } from "../format.ts";
+import { type MetadataUpdate, parseBody, readMetadataUpdate } from "./documents.ts";
+import { nameOf } from "./names.ts";
+import { type PackumentFacts, renderPackument, renderTags, renderVersion } from "./packument-text.ts";
+import { describePublic, type PublicDocument, readPublicDocument } from "./public-document.ts";
+
+/** Each job's question and answer. Everything here is plain data that can be sent between threads. */
+export interface Jobs {
+  /** The finished document; undefined when no version is visible. */
+  packument: {
+    question: { facts: PackumentFacts; files: readonly IndexFile[] };
+    answer: Uint8Array | undefined;
+  };
+  /** One version's manifest by number or tag. */
+  manifest: {
+    question: { facts: PackumentFacts; files: readonly IndexFile[]; wanted: string };
+    answer: string | undefined;
+  };
+  tags: {
+    question: { facts: PackumentFacts; files: readonly IndexFile[] };
+    answer: Readonly<Record<string, string>> | undefined;
+  };
+  /** All versions that can be taken in, with their publication time. */
+  versions: {
+    question: { key: PackageKey; file: IndexFile };
+    answer: ReadonlyMap<string, { publishedAt?: number }>;
+  };
+  version: {
+    question: { key: PackageKey; file: IndexFile; version: string };
+    answer: ExternalVersion | undefined;
+  };
+  /** A large body of `npm deprecate`. */
+  update: { question: { name: string; body: Uint8Array }; answer: MetadataUpdate };
+}
+
+export type JobName = keyof Jobs;
+export type Job = { [N in JobName]: { readonly name: N } & Jobs[N]["question"] }[JobName];
+
+/** A public document larger than this is refused, bytes of JSON. The largest known is near 10 MB… times ten. */
+const DOCUMENT_BYTES_MAX = 256 * 1024 * 1024;
+/** Parsed documents kept for the next question about them, bytes of JSON; in memory they are some times larger. */
+const PARSED_BYTES_MAX = 32 * 1024 * 1024;
+
+const parsed = new LRUCache<string, PublicDocument>({ maxSize: PARSED_BYTES_MAX });
+
+export async function answer(job: Job): Promise<Jobs[JobName]["answer"]> {
+  switch (job.name) {
+    case "packument": {
+      const text = renderPackument(job.facts, await readAll(job.facts, job.files));
+      return text === undefined ? undefined : new TextEncoder().encode(text);
+    }
+    case "manifest":
+      return renderVersion(job.facts, await readAll(job.facts, job.files), job.wanted);
+    case "tags":
+      return renderTags(job.facts, await readAll(job.facts, job.files));
+    case "versions": {
+      const { versions } = await read(job.file, job.key);
+      return new Map(
+        [...versions].map(([version, { publishedAt }]) => [
+          version,
+          publishedAt === undefined ? {} : { publishedAt },
+        ]),
+      );
+    }
+    case "version": {
+      const found = (await read(job.file, job.key)).versions.get(job.version);
+      return found === undefined ? undefined : describePublic(found, job.key);
+    }
+    case "update":
+      return readMetadataUpdate(parseBody(job.body), job.name);
+  }
+}
+
+/** An unreadable public document hides nothing that is held here. */
+async function readAll(facts: PackumentFacts, files: readonly IndexFile[]): Promise<PublicDocument[]> {
+  const documents: PublicDocument[] = [];
+  for (const file of files) {
+    try {
+      documents.push(await read(file, facts.key));
+    } catch (error) {
+      if (!(error instanceof Fault) || facts.stored.length === 0) throw error;
+    }
+  }
+  return documents;
+}
+
+async function read(index: IndexFile, key: PackageKey): Promise<PublicDocument> {
+  const mark = `${index.digest} ${nameOf(key)}`;
+  const known = parsed.get(mark);
+  if (known !== undefined) return known;
+  const bytes = await readFile(index.file);
+  let size: number;
+  let document: PublicDocument;
+  try {
+    const json = index.gzip ? gunzipSync(bytes, { maxOutputLength: DOCUMENT_BYTES_MAX }) : bytes;
+    size = json.length;
+    document = readPublicDocument(JSON.parse(json.toString("utf8")), key);
+  } catch (error) {
+    throw new Fault(
+      "UpstreamFault",
+      `What the public registry sent about ${nameOf(key)} cannot be read as a package document: ${String(error).slice(0, 200)}`,
+    );
+  }
+  if (size <= PARSED_BYTES_MAX) parsed.set(mark, document, { size });
+  return document;
+}
