@@ -59,7 +59,7 @@ function declaration(model: ServiceModel, name: string, isOutput: boolean): stri
     if (shape.required?.includes(key)) return `  readonly ${key}: ${type};\n`;
     return `  readonly ${key}?: ${type}${isOutput ? " | undefined" : ""};\n`;
   });
-  if (members.length === 0) return `export type ${name} = Readonly<Record<never, never>>;\n`;
+  if (members.length === 0) return `export type ${name} = Readonly<Record<string, never>>;\n`;
   return `export interface ${name} {\n${members.join("")}}\n`;
 }
 
@@ -81,7 +81,7 @@ function typeText(model: ServiceModel, name: string, isOutput: boolean): string 
       return isOutput ? "OutputBlob" : "InputBlob";
     case "list":
       return `readonly ${typeText(model, shape.member.shape, isOutput)}[]`;
-    case "map":
+    default:
       return mapText(model, shape, isOutput);
   }
 }

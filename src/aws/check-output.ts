@@ -42,9 +42,7 @@ function hasType({ type }: ShapeModel, value: unknown): boolean {
       return value instanceof Date && !Number.isNaN(value.getTime());
     case "list":
       return Array.isArray(value);
-    case "blob":
-    case "map":
-    case "structure":
+    default:
       return typeof value === "object" && value !== null && !Array.isArray(value);
   }
 }

@@ -55,8 +55,7 @@ function makeReader(model: ServiceModel, name: string, cache: Map<string, Reader
       );
     case "structure":
       return structureReader(model, shape, cache);
-    case "timestamp":
-    case "blob":
+    default:
       throw new Error(`No operation reads a ${shape.type} from JSON; ${name} would need a reader.`);
   }
 }

@@ -52,7 +52,8 @@ function writeHeaders(
   const headers: Record<string, string> = {};
   for (const [name, member] of members) {
     const value = values[name];
-    if (value !== undefined) headers[member.locationName ?? name] = headerText(String(value));
+    // Every header of the model's outputs is a string.
+    if (value !== undefined) headers[member.locationName ?? name] = headerText(value as string);
   }
   return headers;
 }

@@ -68,7 +68,7 @@ function signed(parts: Parts = {}): SignedRequest & { body: string } {
   );
   return {
     method,
-    target: out.path as string,
+    target: out.path,
     headers: flatten(out.headers as Record<string, string>),
     body,
     bodySha256: () => Promise.resolve(sha256(body)),
@@ -135,7 +135,7 @@ describe("accepts what real signers send", () => {
           const pairs = Object.entries(query).map(
             ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
           );
-          const target = `/v1/packages?${pairs.reverse().join("&")}`;
+          const target = `/v1/packages?${pairs.toReversed().join("&")}`;
           await verifier()({
             method: "GET",
             target,
@@ -225,7 +225,7 @@ describe("accepts what real signers send", () => {
     );
     await verifier()({
       method: "GET",
-      target: other.path as string,
+      target: other.path,
       headers: ["Host", "registry.example"],
       bodySha256: () => Promise.resolve(sha256("")),
     });

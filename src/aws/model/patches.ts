@@ -46,7 +46,7 @@ function changeShape(shapes: Record<string, ShapeModel>, name: string, { member,
   const shape = shapes[name];
   if (shape === undefined) return false;
   if (member === undefined) {
-    shapes[name] = { ...shape, ...set } as ShapeModel;
+    shapes[name] = { ...shape, ...set };
     return true;
   }
   const old: MemberModel | undefined = shape.type === "structure" ? shape.members[member] : undefined;

@@ -796,14 +796,14 @@ export interface TagResourceRequest {
   readonly tags: readonly Tag[];
 }
 
-export type TagResourceResult = Readonly<Record<never, never>>;
+export type TagResourceResult = Readonly<Record<string, never>>;
 
 export interface UntagResourceRequest {
   readonly resourceArn: string;
   readonly tagKeys: readonly string[];
 }
 
-export type UntagResourceResult = Readonly<Record<never, never>>;
+export type UntagResourceResult = Readonly<Record<string, never>>;
 
 export interface UpdatePackageGroupOriginConfigurationRequest {
   readonly domain: string;
