@@ -377,6 +377,18 @@ describe("bodies", () => {
     await text(response);
   });
 
+  test("403: a stranger's endless upload gets its answer and is cut off", async () => {
+    const { endpoint } = await open({}, bySignature, 1000);
+    const upload = httpRequest(`${endpoint}/v1/package/version/publish?domain=d1`, { method: "POST" });
+    upload.on("error", () => undefined);
+    const feed = setInterval(() => upload.write(Buffer.alloc(1024 * 1024)), 1);
+    const [response] = (await once(upload, "response")) as [import("node:http").IncomingMessage];
+    expect([response.statusCode, response.headers.connection]).toEqual([403, "close"]);
+    expect(await text(response)).toContain("MissingAuthenticationTokenException");
+    await once(upload, "close");
+    clearInterval(feed);
+  });
+
   test("415: a compressed body is refused rather than misread", async () => {
     const { call } = await open({});
     expect(

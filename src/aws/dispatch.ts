@@ -7,7 +7,7 @@ import { Fault } from "../core/faults.ts";
 import type { Log } from "../core/log.ts";
 import type { SignedRequest } from "../identity/sigv4.ts";
 import { queryPairs } from "../identity/wire.ts";
-import { readBody } from "./body.ts";
+import { drain, isWorthLeaving, readBody } from "./body.ts";
 import { checkOutput } from "./check-output.ts";
 import type { Reader } from "./constraints.ts";
 import type { OperationModel, ServiceModel } from "./model/model.ts";
@@ -69,6 +69,7 @@ interface Bound {
 export function createAwsDoor<D>(options: AwsDoorOptions<D>): AwsDoor {
   const model = loadModel();
   const routes = bindOperations(model);
+  const bodyBytesMax = options.bodyBytesMax ?? BODY_BYTES_MAX;
   return async (req, res, requestId) => {
     let answer: Answer;
     try {
@@ -77,12 +78,18 @@ export function createAwsDoor<D>(options: AwsDoorOptions<D>): AwsDoor {
       if (req.destroyed && !req.complete) return;
       answer = answerError(options.log, error, req, requestId);
     }
+    const leaving = isWorthLeaving(req, bodyBytesMax);
     try {
-      await send(res, answer, requestId);
+      await send(
+        res,
+        leaving ? { ...answer, headers: { ...answer.headers, connection: "close" } } : answer,
+        requestId,
+      );
     } catch (error) {
       if (!isHangUp(error)) options.log.error({ err: error, requestId }, "an answer broke off");
       res.destroy();
     }
+    if (leaving) drain(req);
   };
 }
 
@@ -173,13 +180,7 @@ async function authenticate<D>(
 }
 
 function answerError(log: Log, error: unknown, req: IncomingMessage, requestId: string): Answer {
-  if (error instanceof Fault) {
-    const answer = serializeFault(error);
-    // What is left of an oversized body is not worth reading for the sake of the connection.
-    return error.code === "PayloadTooLarge"
-      ? { ...answer, headers: { ...answer.headers, connection: "close" } }
-      : answer;
-  }
+  if (error instanceof Fault) return serializeFault(error);
   log.error(
     { err: error, requestId, method: req.method, path: req.url?.split("?")[0] },
     "an API request failed",
