@@ -19,7 +19,7 @@ export type Reader = (value: unknown, at: string, problems: string[]) => unknown
 
 /** A value's text is quoted in messages up to this many characters. */
 const QUOTE_MAX = 200;
-/** After this many violations nothing more is looked for. */
+/** After this many violations no further item of a list or map is looked at. */
 const PROBLEMS_MAX = 20;
 
 /** Makes the reader of a shape and of everything inside it. `cache` keeps one reader a shape. */
@@ -177,7 +177,6 @@ function checkLength(
 }
 
 function violate(problems: string[], value: unknown, at: string, constraint: string): void {
-  if (problems.length >= PROBLEMS_MAX) return;
   const text = value === null ? "null" : `'${quote(value)}'`;
   problems.push(`Value ${text} at '${at}' failed to satisfy constraint: Member must ${constraint}`);
 }
