@@ -17,8 +17,8 @@ blobStoreSuite({
   make: async () => {
     const folder = await makeFolder();
     return {
-      store: await createDiskStore({ folder }),
-      restart: () => createDiskStore({ folder, leftBeforeMs: Number.POSITIVE_INFINITY }),
+      store: await createDiskStore({ directory: folder }),
+      restart: () => createDiskStore({ directory: folder, leftBeforeMs: Number.POSITIVE_INFINITY }),
       leftovers: () => readdir(join(folder, "staging")),
       remove: () => rm(folder, { recursive: true }),
     };
@@ -45,7 +45,7 @@ test("a start removes the staging files of processes that are gone, and of an ea
   await once(child, "exit");
   await leave(child.pid ?? 0);
   await leave(process.pid);
-  await (await createDiskStore({ folder })).close();
+  await (await createDiskStore({ directory: folder })).close();
   expect(await readdir(join(folder, "staging"))).toEqual([]);
 });
 
@@ -53,13 +53,13 @@ test("a start leaves alone what another running process stages, and what was wri
   const theirs = await leave(process.ppid);
   const fresh = await leave(process.pid);
   await utimes(fresh, new Date(), new Date());
-  await (await createDiskStore({ folder })).close();
+  await (await createDiskStore({ directory: folder })).close();
   await stat(theirs);
   await stat(fresh);
 });
 
 test("when the disk takes no bytes, write rejects, what follows rejects, and discard cleans up", async () => {
-  const store = await createDiskStore({ folder, memoryBytesMax: 10 });
+  const store = await createDiskStore({ directory: folder, memoryBytesMax: 10 });
   await rm(join(folder, "staging"), { recursive: true });
   const writer = await store.create();
   await expect(writer.write(Buffer.alloc(100))).rejects.toThrow("ENOENT");
@@ -72,11 +72,11 @@ test("when the disk takes no bytes, write rejects, what follows rejects, and dis
 });
 
 test("a commit that the disk refuses leaves nothing and discard cleans up", async () => {
-  const store = await createDiskStore({ folder });
+  const store = await createDiskStore({ directory: folder });
   const writer = await store.create();
   await writer.write(Buffer.from("abc"));
   const { digests } = await writer.finish();
-  await mkdir(join(folder, "blobs", digests.sha256.slice(0, 2), digests.sha256), { recursive: true });
+  await mkdir(join(folder, "sha256", digests.sha256.slice(0, 2), digests.sha256), { recursive: true });
   await expect(writer.commit()).rejects.toThrow("EISDIR");
   await writer.discard();
   expect(await readdir(join(folder, "staging"))).toEqual([]);

@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { promisify } from "node:util";
 import type { BlobStore, StagedBlob } from "./blob-store.ts";
 import { absent, checkRange, checkSize, isSha256 } from "./range.ts";
-import { Spool, stagingName } from "./spool.ts";
+import { hasCode, Spool, stagingName } from "./spool.ts";
 import { createWriter } from "./writer.ts";
 
 const openFile = promisify(open);
@@ -16,8 +16,8 @@ const readFile = promisify(read);
 const syncFolder = promisify(fsync);
 
 export interface DiskOptions {
-  /** The store makes `blobs/` and `staging/` in here; both must lie on one file system. */
-  readonly folder: string;
+  /** The store makes `sha256/` and `staging/` in here; both must lie on one file system. */
+  readonly directory: string;
   /** Blobs up to this size wait in memory for their commit. Default 2 MiB. */
   readonly memoryBytesMax?: number;
   /** Staging files last written before this moment belong to a process that is gone. Default: when this process started. */
@@ -28,8 +28,8 @@ const READ_BYTES = 1024 * 1024;
 
 /** Opens the store, makes its folders, and removes what a crash left in the staging folder. */
 export async function createDiskStore(options: DiskOptions): Promise<BlobStore> {
-  const root = join(options.folder, "blobs");
-  const staging = join(options.folder, "staging");
+  const root = join(options.directory, "sha256");
+  const staging = join(options.directory, "staging");
   const memoryBytesMax = options.memoryBytesMax ?? 2 * 1024 * 1024;
   await mkdir(root, { recursive: true });
   await mkdir(staging, { recursive: true });
@@ -50,7 +50,7 @@ export async function createDiskStore(options: DiskOptions): Promise<BlobStore> 
   const store: BlobStore = {
     async create(expected) {
       const spool = new Spool({ folder: staging, memoryBytesMax, sizeExpected: expected?.size });
-      return createWriter(spool, { keep: moveIn, open: store.open });
+      return createWriter(spool, { keep: moveIn, open: (sha256) => store.open(sha256) });
     },
     async stat(sha256) {
       if (!isSha256(sha256)) return undefined;
@@ -169,7 +169,7 @@ function isOfAnotherProcess(name: string): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return hasCode(error, "EPERM");
   }
 }
 
@@ -177,7 +177,7 @@ async function ignoreAbsence<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }

@@ -54,6 +54,7 @@ function answerFailure(id: number): void {
 }
 
 function answer(message: HashAnswer): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   parentPort?.postMessage(message);
 }
 

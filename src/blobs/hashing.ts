@@ -62,6 +62,7 @@ let active = 0;
 export function hashFile(path: string): FileHasher {
   const id = ++lastId;
   const { worker, waiting } = ensureHashThread();
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   const send = (request: HashRequest) => worker.postMessage(request);
   let told = 0;
   let ended = false;

@@ -29,7 +29,7 @@ export function createMemoryStore(): BlobStore {
       const keep = async ({ bytes }: Spool, { digests }: StagedBlob) => {
         blobs.set(digests.sha256, { bytes, modifiedMs: Date.now() });
       };
-      return createWriter(spool, { keep, open: store.open });
+      return createWriter(spool, { keep, open: (sha256) => store.open(sha256) });
     },
     async stat(sha256) {
       const blob = blobs.get(sha256);
