@@ -92,7 +92,8 @@ export async function startApp(config: Config): Promise<App> {
   const verify = createSigV4Verifier({
     now,
     services: ["codeartifact"],
-    lookupSecret: async (id) => {
+    lookupSecret: async (id, sessionToken) => {
+      if (sessionToken !== undefined) return undefined; // lasting keys have none
       const key = await findAccessKey(database.read, id);
       return key && { secretAccessKey: key.secret, principal: key.principal };
     },
