@@ -95,17 +95,22 @@ function notHeld({ repository }: DoorRequest, key: PackageKey): Error {
   );
 }
 
-/** `DELETE /{name}/-rev/{rev}`: the package with its versions and origin settings. */
+/**
+ * `DELETE /{name}/-rev/{rev}`: every version. The origin settings stay (spec 2.1.5), so that a name given up here is not
+ * a name given away: whoever may not publish or supply it before may not afterwards. DeletePackage forgets them.
+ */
 export async function unpublishPackage(
   { registry }: ChangesDeps,
   request: DoorRequest,
   key: PackageKey,
   rev: string,
 ): Promise<void> {
-  registry.authorize(request.caller, "DeletePackage", request.repository, key);
+  registry.authorize(request.caller, "DeletePackageVersions", request.repository, key);
   await checkRev(registry, request, key, rev);
-  const gone = await registry.deletePackage(request.repository, key, request);
-  if (gone === undefined) throw notHeld(request, key);
+  const held = await registry.heldVersions(request.repository, key);
+  if (held.length === 0) throw notHeld(request, key);
+  const versions = held.map(({ version }) => version);
+  await registry.deleteVersions(request.repository, key, versions, request);
   sendJson(request, 200, { ok: true });
 }
 
