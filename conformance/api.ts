@@ -1,0 +1,109 @@
+// Setting the stage through the API, as an operator would: domains, repositories, settings, tokens.
+import { randomBytes } from "node:crypto";
+import {
+  AssociateExternalConnectionCommand,
+  CodeartifactClient,
+  CreateDomainCommand,
+  CreateRepositoryCommand,
+  DescribePackageCommand,
+  GetAuthorizationTokenCommand,
+  GetRepositoryEndpointCommand,
+  ListPackageVersionsCommand,
+  PutPackageOriginConfigurationCommand,
+} from "@aws-sdk/client-codeartifact";
+import type { Registry } from "./clients/client.ts";
+import type { Target } from "./server.ts";
+
+export const region = "us-east-1";
+
+export interface RepositorySetup {
+  readonly name: string;
+  readonly upstreams?: readonly string[];
+  readonly connection?: string;
+}
+
+/** A domain of this run's own, so that a server may be used again and again. */
+export interface Domain {
+  readonly name: string;
+  readonly client: CodeartifactClient;
+  createRepository(setup: RepositorySetup): Promise<void>;
+  /** Address and token of a repository for npm's family. */
+  registry(repository: string): Promise<Registry>;
+  /** PutPackageOriginConfiguration, e.g. `origin("r", "@acme/ui", "ALLOW", "BLOCK")`. */
+  origin(repository: string, name: string, publish: Setting, upstream: Setting): Promise<void>;
+  /** The package's own settings as `PUBLISH/UPSTREAM`; undefined where the repository has no record of it. */
+  settings(repository: string, name: string): Promise<string | undefined>;
+  /** The versions the repository itself holds. */
+  versions(repository: string, name: string): Promise<string[]>;
+}
+
+export type Setting = "ALLOW" | "BLOCK";
+
+export function connect({ endpoint, credentials }: Target): CodeartifactClient {
+  return new CodeartifactClient({ endpoint, region, credentials, maxAttempts: 1 });
+}
+
+/** Creates a domain under a new name. */
+export async function createDomain(target: Target): Promise<Domain> {
+  const client = connect(target);
+  const domain = newName("conformance");
+  await client.send(new CreateDomainCommand({ domain }));
+  const coordinates = (repository: string, name: string) => ({ domain, repository, ...packageKey(name) });
+  return {
+    name: domain,
+    client,
+    async createRepository({ name, upstreams = [], connection }) {
+      const list = upstreams.map((repositoryName) => ({ repositoryName }));
+      await client.send(new CreateRepositoryCommand({ domain, repository: name, upstreams: list }));
+      if (connection === undefined) return;
+      const association = { domain, repository: name, externalConnection: connection };
+      await client.send(new AssociateExternalConnectionCommand(association));
+    },
+    registry: (repository) => registryOf(client, domain, repository),
+    async origin(repository, name, publish, upstream) {
+      const restrictions = { publish, upstream };
+      await client.send(
+        new PutPackageOriginConfigurationCommand({ ...coordinates(repository, name), restrictions }),
+      );
+    },
+    async settings(repository, name) {
+      const answer = await orAbsent(client.send(new DescribePackageCommand(coordinates(repository, name))));
+      const found = answer?.package?.originConfiguration?.restrictions;
+      return found && `${found.publish}/${found.upstream}`;
+    },
+    async versions(repository, name) {
+      const input = { ...coordinates(repository, name), maxResults: 1000 };
+      const answer = await orAbsent(client.send(new ListPackageVersionsCommand(input)));
+      return (answer?.versions ?? []).map(({ version }) => version ?? "");
+    },
+  };
+}
+
+async function registryOf(client: CodeartifactClient, domain: string, repository: string): Promise<Registry> {
+  const { authorizationToken } = await client.send(new GetAuthorizationTokenCommand({ domain }));
+  const endpoint = { domain, repository, format: "npm" } as const;
+  const { repositoryEndpoint } = await client.send(new GetRepositoryEndpointCommand(endpoint));
+  if (!authorizationToken || !repositoryEndpoint?.endsWith("/")) throw new Error("no token, or no endpoint");
+  return { url: repositoryEndpoint, token: authorizationToken };
+}
+
+/** `@acme/ui` as the API has it. */
+export function packageKey(name: string) {
+  const [, namespace, bare] = /^@([^/]+)\/(.+)$/.exec(name) ?? [];
+  const format = "npm" as const;
+  return namespace === undefined ? { format, package: name } : { format, namespace, package: bare ?? "" };
+}
+
+async function orAbsent<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof Error && error.name === "ResourceNotFoundException") return undefined;
+    throw error;
+  }
+}
+
+/** A name that no earlier run has used. */
+export function newName(stem: string): string {
+  return `${stem}-${randomBytes(4).toString("hex")}`;
+}

@@ -1,0 +1,103 @@
+// Runs the suites named on the command line, or all, and ends with the line "N passed, N failed, N skipped".
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { collect, Skip, type Tally } from "./checks.ts";
+import { killAll } from "./processes.ts";
+import { faultsLogged, readCredentials, type Server, startServer, type Target } from "./server.ts";
+import type { Stage, Suite } from "./suite.ts";
+import { awsClients } from "./suites/aws-clients.ts";
+import { durability } from "./suites/durability.ts";
+import { npmClients } from "./suites/npm-clients.ts";
+import { npmProxy } from "./suites/npm-proxy.ts";
+import { originMatrix } from "./suites/origin-matrix.ts";
+import { refusals } from "./suites/refusals.ts";
+
+const suites: Readonly<Record<string, Suite>> = {
+  "npm-clients": npmClients,
+  "npm-proxy": npmProxy,
+  "origin-matrix": originMatrix,
+  "aws-clients": awsClients,
+  refusals,
+  durability,
+};
+
+const usage = `usage: node conformance/run.ts [suite ...] [--endpoint URL --credentials FILE] [--keep]
+suites: ${Object.keys(suites).join(", ")}`;
+
+const { given, names, keep } = readArguments();
+const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
+process.once("exit", killAll);
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+const folder = mkdtempSync(join(tmpdir(), "portcullis-conformance-"));
+for (const name of names) await runSuite(name);
+if (keep || tally.failed > 0) console.log(`left for looking at: ${folder}`);
+else rmSync(folder, { recursive: true, force: true });
+console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
+process.exit(tally.failed > 0 ? 1 : 0);
+
+function readArguments() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { endpoint: { type: "string" }, credentials: { type: "string" }, keep: { type: "boolean" } },
+    });
+    const unknown = positionals.find((name) => !Object.hasOwn(suites, name));
+    if (unknown !== undefined) throw new Error(`there is no suite '${unknown}'`);
+    const { endpoint, credentials } = values;
+    if ((endpoint === undefined) !== (credentials === undefined))
+      throw new Error("--endpoint and --credentials go together");
+    const target: Target | undefined =
+      endpoint === undefined || credentials === undefined
+        ? undefined
+        : { endpoint: endpoint.replace(/\/+$/, ""), credentials: readCredentials(resolve(credentials)) };
+    return {
+      given: target,
+      names: positionals.length > 0 ? positionals : Object.keys(suites),
+      keep: values.keep === true,
+    };
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+    process.exit(2);
+  }
+}
+
+async function runSuite(name: string): Promise<void> {
+  const checks = collect(name, tally);
+  const servers: Server[] = [];
+  const logs = new Set<string>();
+  const stage: Stage = {
+    checks,
+    folder: join(folder, name),
+    target: async () => given ?? stage.server("server"),
+    async server(place, options) {
+      if (given !== undefined) throw new Skip("needs a server of its own, and an address was given");
+      const home = join(folder, name, place);
+      mkdirSync(home, { recursive: true });
+      const server = await startServer(home, options);
+      servers.push(server);
+      logs.add(server.log);
+      return server;
+    },
+  };
+  mkdirSync(stage.folder, { recursive: true });
+  try {
+    await suites[name]?.(stage);
+  } catch (error) {
+    if (error instanceof Skip) checks.skip("the rest of the suite", error.message);
+    else
+      checks.record(
+        "not ok",
+        "the suite runs to its end",
+        error instanceof Error ? (error.stack ?? error.message) : String(error),
+      );
+  }
+  for (const server of servers) await server.stop();
+  if (logs.size === 0) return;
+  await checks.check("the server logged no fault of its own", async () => {
+    const faults = [...logs].filter((log) => existsSync(log)).flatMap(faultsLogged);
+    if (faults.length > 0)
+      throw new Error(`${faults.length} lines, the first:\n${faults.slice(0, 5).join("\n")}`);
+  });
+}
