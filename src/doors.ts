@@ -4,13 +4,14 @@ import type { Caller } from "./core/caller.ts";
 import type { PackageFormat } from "./core/coordinates.ts";
 import { Fault, invalid } from "./core/faults.ts";
 import type { FormatDoor } from "./formats/format.ts";
-import type { Identities } from "./identity/identify.ts";
-import type { Registry, RepositoryRecord } from "./registry/registry.ts";
 import type { Address } from "./http/address.ts";
 import { parseAddress } from "./http/address.ts";
+import { drain } from "./http/drain.ts";
 import type { ServerLog } from "./http/log.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { parseTarget } from "./http/route.ts";
+import type { Identities } from "./identity/identify.ts";
+import type { Registry, RepositoryRecord } from "./registry/registry.ts";
 
 export interface DoorsOptions {
   readonly api: (req: IncomingMessage, res: ServerResponse, requestId: string) => Promise<void>;
@@ -53,13 +54,26 @@ function doorOf(target: string): string {
 }
 
 /** Reads are the many and are counted only; whatever changed or failed something is told. */
-function finish(options: DoorsOptions, req: IncomingMessage, res: ServerResponse, door: string, requestId: string, startedAt: number): void {
+function finish(
+  options: DoorsOptions,
+  req: IncomingMessage,
+  res: ServerResponse,
+  door: string,
+  requestId: string,
+  startedAt: number,
+): void {
   const milliseconds = performance.now() - startedAt;
   const method = req.method ?? "";
   options.metrics.observe(door, method, res.statusCode, milliseconds / 1000);
   const quiet = res.statusCode < 400 && (method === "GET" || method === "HEAD");
   if (quiet && !options.log.isLevelEnabled("debug")) return;
-  const fields = { requestId, method, target: withoutSecrets(req.url ?? ""), status: res.statusCode, milliseconds: Math.round(milliseconds * 10) / 10 };
+  const fields = {
+    requestId,
+    method,
+    target: withoutSecrets(req.url ?? ""),
+    status: res.statusCode,
+    milliseconds: Math.round(milliseconds * 10) / 10,
+  };
   if (quiet) options.log.debug(fields, "request");
   else options.log.info(fields, "request");
 }
@@ -69,7 +83,12 @@ function withoutSecrets(target: string): string {
   return target.replace(/(X-Amz-(?:Signature|Security-Token|Credential)=)[^&]*/gi, "$1…").slice(0, 500);
 }
 
-function route(options: DoorsOptions, req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> | void {
+function route(
+  options: DoorsOptions,
+  req: IncomingMessage,
+  res: ServerResponse,
+  requestId: string,
+): Promise<void> | void {
   const target = req.url ?? "";
   if (target.startsWith("/v1/")) {
     continueBody(req, res);
@@ -104,16 +123,27 @@ async function answerMetrics({ metrics }: DoorsOptions, res: ServerResponse): Pr
 }
 
 function sendText(res: ServerResponse, status: number, text: string): void {
-  res.writeHead(status, { "content-type": "text/plain; charset=utf-8", "content-length": Buffer.byteLength(text) });
+  res.writeHead(status, {
+    "content-type": "text/plain; charset=utf-8",
+    "content-length": Buffer.byteLength(text),
+  });
   res.end(text);
 }
 
-function routeFormat(options: DoorsOptions, req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> | void {
+function routeFormat(
+  options: DoorsOptions,
+  req: IncomingMessage,
+  res: ServerResponse,
+  requestId: string,
+): Promise<void> | void {
   const target = parseTarget(req.url ?? "");
   const address = parseAddress(target.segments, req.headers.host, options.publicUrl);
   const door = address === undefined ? undefined : options.formats.get(address.format);
   if (address === undefined || door === undefined) {
-    throw new Fault("ResourceNotFoundException", "There is nothing at this address. Package managers are served at /{format}/d/{domain}-{account}/{repository}/, the API under /v1/.");
+    throw new Fault(
+      "ResourceNotFoundException",
+      "There is nothing at this address. Package managers are served at /{format}/d/{domain}-{account}/{repository}/, the API under /v1/.",
+    );
   }
   const enter = (caller: Caller, repository: RepositoryRecord): Promise<void> | void => {
     continueBody(req, res);
@@ -131,18 +161,29 @@ function routeFormat(options: DoorsOptions, req: IncomingMessage, res: ServerRes
   };
   try {
     const caller = options.identities.known(req.headers.authorization);
-    const repository = caller && options.registry.knownRepository(address.domain, address.owner, address.repository);
+    const repository =
+      caller && options.registry.knownRepository(address.domain, address.owner, address.repository);
     // Hot path: nothing to wait for.
-    const pending = caller !== undefined && repository !== undefined ? enter(caller, repository) : introduce(options, req, address).then((met) => enter(met.caller, met.repository));
+    const pending =
+      caller !== undefined && repository !== undefined
+        ? enter(caller, repository)
+        : introduce(options, req, address).then((met) => enter(met.caller, met.repository));
     return pending?.catch((error: unknown) => answerFault(options, req, res, door, error, requestId));
   } catch (error) {
     answerFault(options, req, res, door, error, requestId);
   }
 }
 
-async function introduce(options: DoorsOptions, req: IncomingMessage, address: Address): Promise<{ caller: Caller; repository: RepositoryRecord }> {
+async function introduce(
+  options: DoorsOptions,
+  req: IncomingMessage,
+  address: Address,
+): Promise<{ caller: Caller; repository: RepositoryRecord }> {
   const caller = await options.identities.fromHeader(req.headers.authorization);
-  return { caller, repository: await options.registry.repository(address.domain, address.owner, address.repository) };
+  return {
+    caller,
+    repository: await options.registry.repository(address.domain, address.owner, address.repository),
+  };
 }
 
 /** A client that waits for permission to send its body gets it once it is known and its address exists. */
@@ -150,29 +191,38 @@ function continueBody(req: IncomingMessage, res: ServerResponse): void {
   if (req.headers.expect?.toLowerCase() === "100-continue" && !res.headersSent) res.writeContinue();
 }
 
-/** Refused uploads are read on for so long, so that the client sees the answer and not a broken pipe. */
-const DRAIN_BYTES_MAX = 16 * 1024 * 1024;
-
-function answerFault(options: DoorsOptions, req: IncomingMessage, res: ServerResponse, door: FormatDoor | undefined, error: unknown, requestId: string): void {
-  if (!(error instanceof Fault) && !isHangUp(error)) options.log.error({ err: error, requestId, target: req.url }, "a request failed on a bug");
+function answerFault(
+  options: DoorsOptions,
+  req: IncomingMessage,
+  res: ServerResponse,
+  door: FormatDoor | undefined,
+  error: unknown,
+  requestId: string,
+): void {
+  if (error instanceof Fault) {
+    if (error.status >= 500) options.log.warn({ requestId, reason: error.message }, "a request failed");
+  } else if (!isHangUp(error))
+    options.log.error({ err: error, requestId, target: req.url }, "a request failed on a bug");
   if (res.headersSent || res.destroyed) return void res.destroy();
   const fault = error instanceof Fault ? error : undefined;
   const { contentType, body } = wording(door, fault, requestId);
   const status = fault?.status ?? 500;
-  const unread = !req.complete;
   res.writeHead(status, {
     "content-type": contentType,
     "content-length": Buffer.byteLength(body),
     "x-request-id": requestId,
     "x-content-type-options": "nosniff",
     ...faultHeaders(fault),
-    ...(unread ? { connection: "close" } : {}),
   });
   res.end(req.method === "HEAD" ? undefined : body);
-  if (unread) drain(req);
+  drain(req);
 }
 
-function wording(door: FormatDoor | undefined, fault: Fault | undefined, requestId: string): { contentType: string; body: string } {
+function wording(
+  door: FormatDoor | undefined,
+  fault: Fault | undefined,
+  requestId: string,
+): { contentType: string; body: string } {
   if (door !== undefined && fault !== undefined) return door.renderFault(fault);
   const text = fault?.message ?? `Something went wrong here, not with the request. Its id is ${requestId}.`;
   if (door !== undefined) return door.renderFault(invalid(text));
@@ -181,9 +231,11 @@ function wording(door: FormatDoor | undefined, fault: Fault | undefined, request
 
 function faultHeaders(fault: Fault | undefined): Record<string, string> {
   const headers: Record<string, string> = {};
-  if (fault?.code === "Unauthenticated") headers["www-authenticate"] = 'Basic realm="portcullis", Bearer realm="portcullis"';
+  if (fault?.code === "Unauthenticated")
+    headers["www-authenticate"] = 'Basic realm="portcullis", Bearer realm="portcullis"';
   if (fault?.detail.allow !== undefined) headers.allow = fault.detail.allow.join(", ");
-  if (fault?.detail.retryAfterSeconds !== undefined) headers["retry-after"] = String(fault.detail.retryAfterSeconds);
+  if (fault?.detail.retryAfterSeconds !== undefined)
+    headers["retry-after"] = String(fault.detail.retryAfterSeconds);
   if (fault?.detail.rule !== undefined) headers["x-portcullis-reason"] = headerText(fault.detail.rule);
   return headers;
 }
@@ -195,15 +247,7 @@ function headerText(text: string): string {
 
 function isHangUp(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | null)?.code;
-  return code === "ECONNRESET" || code === "EPIPE" || code === "ERR_STREAM_PREMATURE_CLOSE" || code === "ABORT_ERR";
-}
-
-function drain(req: IncomingMessage): void {
-  let bytes = 0;
-  req.on("data", (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > DRAIN_BYTES_MAX) req.destroy();
-  });
-  req.on("error", () => undefined);
-  req.resume();
+  return (
+    code === "ECONNRESET" || code === "EPIPE" || code === "ERR_STREAM_PREMATURE_CLOSE" || code === "ABORT_ERR"
+  );
 }

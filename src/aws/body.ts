@@ -17,29 +17,6 @@ export async function readBody(req: IncomingMessage, bytesMax: number): Promise<
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
 }
 
-/** A refused upload is read on for so long, so that its client sees the answer and not a broken pipe. */
-const DRAIN_BYTES_MAX = 16 * 1024 * 1024;
-
-/** Whether so much of the body may be left that the connection is better given up than read to its end. */
-export function isWorthLeaving(req: IncomingMessage, bytesMax: number): boolean {
-  if (req.complete) return false;
-  const declared = req.headers["content-length"];
-  return declared === undefined
-    ? req.headers["transfer-encoding"] !== undefined
-    : Number(declared) > bytesMax;
-}
-
-/** After the answer: takes some more of the body, then cuts. */
-export function drain(req: IncomingMessage): void {
-  let size = 0;
-  req.on("data", (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > DRAIN_BYTES_MAX) req.destroy();
-  });
-  req.on("error", () => undefined);
-  req.resume();
-}
-
 function checkEncoding(req: IncomingMessage): void {
   const encoding = req.headers["content-encoding"];
   if (encoding === undefined || encoding === "identity") return;

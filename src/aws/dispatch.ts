@@ -5,9 +5,10 @@ import { pipeline } from "node:stream/promises";
 import type { Caller } from "../core/caller.ts";
 import { Fault } from "../core/faults.ts";
 import type { Log } from "../core/log.ts";
+import { drain } from "../http/drain.ts";
 import type { SignedRequest } from "../identity/sigv4.ts";
 import { queryPairs } from "../identity/wire.ts";
-import { drain, isWorthLeaving, readBody } from "./body.ts";
+import { readBody } from "./body.ts";
 import { checkOutput } from "./check-output.ts";
 import type { Reader } from "./constraints.ts";
 import type { OperationModel, ServiceModel } from "./model/model.ts";
@@ -69,7 +70,6 @@ interface Bound {
 export function createAwsDoor<D>(options: AwsDoorOptions<D>): AwsDoor {
   const model = loadModel();
   const routes = bindOperations(model);
-  const bodyBytesMax = options.bodyBytesMax ?? BODY_BYTES_MAX;
   return async (req, res, requestId) => {
     let answer: Answer;
     try {
@@ -78,18 +78,13 @@ export function createAwsDoor<D>(options: AwsDoorOptions<D>): AwsDoor {
       if (req.destroyed && !req.complete) return;
       answer = answerError(options.log, error, req, requestId);
     }
-    const leaving = isWorthLeaving(req, bodyBytesMax);
     try {
-      await send(
-        res,
-        leaving ? { ...answer, headers: { ...answer.headers, connection: "close" } } : answer,
-        requestId,
-      );
+      await send(res, answer, requestId);
     } catch (error) {
       if (!isHangUp(error)) options.log.error({ err: error, requestId }, "an answer broke off");
       res.destroy();
     }
-    if (leaving) drain(req);
+    drain(req);
   };
 }
 

@@ -15,7 +15,8 @@ export interface Target {
 export function parseTarget(raw: string): Target {
   const mark = raw.indexOf("?");
   const path = mark < 0 ? raw : raw.slice(0, mark);
-  if (path.charCodeAt(0) !== 47) throw invalid("The request target must be a path that starts with '/'.", "CANNOT_PARSE");
+  if (path.charCodeAt(0) !== 47)
+    throw invalid("The request target must be a path that starts with '/'.", "CANNOT_PARSE");
   const segments = path.slice(1).split("/");
   for (let i = 0; i < segments.length; i++) segments[i] = decodeSegment(segments[i] as string);
   return { segments, query: mark < 0 ? "" : raw.slice(mark + 1) };
@@ -29,7 +30,10 @@ function decodeSegment(raw: string): string {
   try {
     text = decodeURIComponent(raw);
   } catch {
-    throw invalid(`The path segment '${raw.slice(0, 100)}' is not valid percent-encoded UTF-8.`, "CANNOT_PARSE");
+    throw invalid(
+      `The path segment '${raw.slice(0, 100)}' is not valid percent-encoded UTF-8.`,
+      "CANNOT_PARSE",
+    );
   }
   // eslint-disable-next-line no-control-regex -- control characters are exactly what is looked for
   if (/[\u0000-\u001f\u007f\\]/.test(text) || text.split("/").some((part) => part === "." || part === "..")) {
@@ -90,7 +94,9 @@ export class Router<H> {
     if (allowed.size === 0) return undefined;
     if (allowed.has("GET")) allowed.add("HEAD");
     const allow = [...allowed].sort();
-    throw new Fault("MethodNotAllowed", `${method} is not possible here; use ${allow.join(" or ")}.`, { allow });
+    throw new Fault("MethodNotAllowed", `${method} is not possible here; use ${allow.join(" or ")}.`, {
+      allow,
+    });
   }
 }
 

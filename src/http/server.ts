@@ -16,13 +16,17 @@ const HEADER_BYTES_MAX = 32 * 1024;
 
 /** `handle` must answer every request; a request that expects `100-continue` gets it when `sendContinue` is called or its body is first read. */
 export function createHttpServer(handle: Handler, options: { readonly idleTimeoutMs: number }): HttpServer {
-  const server = createServer({ maxHeaderSize: HEADER_BYTES_MAX, requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 65_000 }, handle);
+  const server = createServer(
+    { maxHeaderSize: HEADER_BYTES_MAX, requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 65_000 },
+    handle,
+  );
   server.on("checkContinue", handle);
   // Whole uploads may take hours; a connection on which nothing moves may not.
   server.setTimeout(options.idleTimeoutMs);
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-    const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+    const status =
+      error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   });
   return {
@@ -37,7 +41,10 @@ function listen(server: Server, host: string, port: number): Promise<{ host: str
     server.listen(port, host, () => {
       server.removeListener("error", reject);
       const address = server.address() as AddressInfo;
-      resolve({ host: address.family === "IPv6" ? `[${address.address}]` : address.address, port: address.port });
+      resolve({
+        host: address.family === "IPv6" ? `[${address.address}]` : address.address,
+        port: address.port,
+      });
     });
   });
 }
