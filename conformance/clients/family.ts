@@ -81,7 +81,8 @@ const recipes: readonly Recipe[] = [
   {
     name: "yarn-1",
     command: script("yarn@1.22.22", "yarn/bin/yarn.js"),
-    home: npmWords.home,
+    // Without this it sends no token for packages that have no scope.
+    home: (registry) => ({ ".npmrc": `${npmrc(registry)}always-auth=true\n` }),
     publish: (tag, version) => [
       ...["publish", "--new-version", version, "--no-git-tag-version", "--non-interactive"],
       ...tagFlags(tag),

@@ -65,13 +65,18 @@ async function reads({ stage, client, npm, name, folder }: Desk): Promise<void> 
     succeeded(await npm.run(folder, ["update"]));
     assert.match((await npm.execute(folder, "main.mjs")).stdout, /1\.1\.0/);
   });
-  await checks.check(`${client.name} search`, async () => {
-    const found: { name: string }[] = await json("search", name);
-    assert.deepEqual(
-      found.map((entry) => entry.name),
-      [name],
-    );
-  });
+  for (const [what, words] of [
+    ["part of the name", name.slice(name.indexOf("/") + 1)],
+    ["the whole name", name],
+  ] as const) {
+    await checks.check(`${client.name} search by ${what}`, async () => {
+      const found: { name: string; version: string }[] = await json("search", words);
+      assert.deepEqual(
+        found.map((entry) => [entry.name, entry.version]),
+        [[name, "2.0.0"]],
+      );
+    });
+  }
   await checks.check(`${client.name} audit`, async () => {
     const audit = await json("audit");
     assert.equal(audit.metadata?.vulnerabilities?.total, 0, JSON.stringify(audit));
