@@ -5,7 +5,7 @@ import type { JobName, Jobs } from "./packument-jobs.ts";
 
 export interface DocumentWorker {
   /** Answers on the other thread. Rejects with the job's Fault, or with an error that keeps a file error's code. */
-  ask<N extends JobName>(name: N, question: Jobs[N]["question"]): Promise<Jobs[N]["answer"]>;
+  ask<N extends JobName>(kind: N, question: Jobs[N]["question"]): Promise<Jobs[N]["answer"]>;
   /** Waits for what is asked and stops the thread; the next question starts one again. */
   close(): Promise<void>;
 }
@@ -66,13 +66,13 @@ export function createDocumentWorker(): DocumentWorker {
   }
 
   return {
-    ask(name, question) {
+    ask(kind, question) {
       worker ??= start();
       worker.ref();
       const id = ++lastId;
       return new Promise((resolve, reject) => {
         waiting.set(id, { resolve, reject });
-        worker?.postMessage({ id, job: { name, ...question } });
+        worker?.postMessage({ id, job: { kind, question } });
       });
     },
     async close() {

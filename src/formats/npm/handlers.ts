@@ -71,6 +71,7 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
       handler: (request: DoorRequest) => audit(registry, request, pattern.slice(1)),
     })),
     { method: "PUT", pattern: "/-/user/:user", handler: refuseAccounts },
+    { method: "GET", pattern: "/-/user/:user", handler: refuseAccounts },
     { method: "DELETE", pattern: "/-/user/token/:token", handler: refuseAccounts },
     { method: "POST", pattern: "/-/v1/login", handler: refuseAccounts },
     {

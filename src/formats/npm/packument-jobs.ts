@@ -40,7 +40,7 @@ export interface Jobs {
 }
 
 export type JobName = keyof Jobs;
-export type Job = { [N in JobName]: { readonly name: N } & Jobs[N]["question"] }[JobName];
+export type Job = { [N in JobName]: { readonly kind: N; readonly question: Jobs[N]["question"] } }[JobName];
 
 /** A public document larger than this is refused, bytes of JSON. The largest known is near 10 MB… times ten. */
 const DOCUMENT_BYTES_MAX = 256 * 1024 * 1024;
@@ -49,18 +49,18 @@ const PARSED_BYTES_MAX = 32 * 1024 * 1024;
 
 const parsed = new LRUCache<string, PublicDocument>({ maxSize: PARSED_BYTES_MAX });
 
-export async function answer(job: Job): Promise<Jobs[JobName]["answer"]> {
-  switch (job.name) {
+export async function answer({ kind, question }: Job): Promise<Jobs[JobName]["answer"]> {
+  switch (kind) {
     case "packument": {
-      const text = renderPackument(job.facts, await readAll(job.facts, job.files));
+      const text = renderPackument(question.facts, await readAll(question.facts, question.files));
       return text === undefined ? undefined : new TextEncoder().encode(text);
     }
     case "manifest":
-      return renderVersion(job.facts, await readAll(job.facts, job.files), job.wanted);
+      return renderVersion(question.facts, await readAll(question.facts, question.files), question.wanted);
     case "tags":
-      return renderTags(job.facts, await readAll(job.facts, job.files));
+      return renderTags(question.facts, await readAll(question.facts, question.files));
     case "versions": {
-      const { versions } = await read(job.file, job.key);
+      const { versions } = await read(question.file, question.key);
       return new Map(
         [...versions].map(([version, { publishedAt }]) => [
           version,
@@ -69,11 +69,11 @@ export async function answer(job: Job): Promise<Jobs[JobName]["answer"]> {
       );
     }
     case "version": {
-      const found = (await read(job.file, job.key)).versions.get(job.version);
-      return found === undefined ? undefined : describePublic(found, job.key);
+      const found = (await read(question.file, question.key)).versions.get(question.version);
+      return found === undefined ? undefined : describePublic(found, question.key);
     }
     case "update":
-      return readMetadataUpdate(parseBody(job.body), job.name);
+      return readMetadataUpdate(parseBody(question.body), question.name);
   }
 }
 

@@ -220,16 +220,17 @@ export function filesOf(view: PackageView): IndexFile[] {
 
 /** Strong: one per representation, found without any body (performance.md, section 8). */
 function etagOf(view: PackageView, base: string, variant: number): string {
-  return `"${hash(`${RENDERING}|${variant}|${base}|${view.stamp}`)}"`;
+  return `"${hash(`${variant}|${base}`, view)}"`;
 }
 
 /** CouchDB's form, which npm sends back when it changes a document. */
 export function revOf(view: PackageView): string {
-  return `1-${hash(`${RENDERING}|${view.stamp}`)}`;
+  return `1-${hash("", view)}`;
 }
 
-function hash(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+/** The repository's birth is part of it: stamps count from the start in every new database, and clients' caches outlive servers. */
+function hash(what: string, { stamp, repository }: PackageView): string {
+  return createHash("sha256").update(`${RENDERING}|${what}|${repository.createdAt}|${stamp}`).digest("hex").slice(0, 32);
 }
 
 const COMMON = [

@@ -35,13 +35,7 @@ export interface PublishDeps {
 /** Answers `PUT /{name}`. Whatever goes wrong, nothing of the upload is kept. */
 export async function putPackage(deps: PublishDeps, request: DoorRequest, key: PackageKey): Promise<void> {
   requireJson(request.req);
-  // Only the body tells a publish from a deprecation, which needs another right: a refusal waits for the first byte of
-  // a tarball, before which npm sends only the manifest.
-  const refusal = await deps.registry.admitPublish(request.repository, key, request).then(
-    () => undefined,
-    (error: unknown) => ({ error }),
-  );
-  const { body, upload } = await receive(deps, request, refusal);
+  const { body, upload } = await receive(deps, request, key);
   if (upload === undefined) return deps.update(request, key, body.rest);
   try {
     await record(deps, request, key, body, upload);
@@ -51,30 +45,36 @@ export async function putPackage(deps: PublishDeps, request: DoorRequest, key: P
   }
 }
 
+/**
+ * Only the body tells a publish from a deprecation, which needs another right and is not refused by origin control. So
+ * admission is asked at the tarball's first byte, before anything is kept; npm sends only the manifest before that.
+ */
 async function receive(
-  deps: PublishDeps,
-  { req }: DoorRequest,
-  refusal: { readonly error: unknown } | undefined,
+  { registry, limits }: PublishDeps,
+  request: DoorRequest,
+  key: PackageKey,
 ): Promise<Received> {
+  const { req } = request;
   const scanner = createPublishBodyScanner({
     restBytesMax: REST_BYTES_MAX,
-    bodyBytesMax: deps.limits.requestBytesMax,
+    bodyBytesMax: limits.requestBytesMax,
   });
   let writer: BlobWriter | undefined;
   let tarball: TarballReader | undefined;
   try {
-    for await (const chunk of bodyChunks(req, deps.limits.requestBytesMax)) {
+    for await (const chunk of bodyChunks(req, limits.requestBytesMax)) {
       for (const bytes of scanner.push(chunk)) {
-        if (refusal !== undefined) throw refusal.error;
-        writer ??= await deps.registry.stageBlob(expectedSize(req.headers["content-length"]));
+        if (writer === undefined) {
+          await registry.admitPublish(request.repository, key, request);
+          writer = await registry.stageBlob(expectedSize(req.headers["content-length"]));
+        }
         tarball ??= createTarballReader();
         await Promise.all([writer.write(bytes), tarball.write(bytes)]);
       }
     }
     const body = scanner.end();
     if (body.attachment === undefined) return { body, upload: undefined };
-    if (writer === undefined || tarball === undefined)
-      throw refusal?.error ?? invalid("The attachment is empty.");
+    if (writer === undefined || tarball === undefined) throw invalid("The attachment is empty.");
     const [staged, packed] = await Promise.all([writer.finish(), tarball.finish()]);
     return { body, upload: { writer, staged, packed } };
   } catch (error) {
@@ -104,7 +104,7 @@ async function record(
   refuseDisagreement(differences(publish.manifest, packed));
   const name = nameOf(key);
   const texts = makeVersionTexts(
-    { ...publish.manifest, _npmUser: { name: request.caller.name } },
+    { ...publish.manifest, _npmUser: { name: request.caller.name, email: "" } },
     distOf(upload),
     {
       readme: publish.readme,

@@ -158,6 +158,9 @@ async function relayed(
   if (answer === undefined) return undefined;
   const value = answer.status === 200 ? parseAnswer(answer) : undefined;
   if (isObject(value)) return value;
+  // Mirrors often have packages only. npm takes a 404 for an answer and goes on; an empty advice would be a lie.
+  if (answer.status >= 400 && answer.status < 500)
+    throw notFound(`The public registry offers no audits (it answered ${answer.status}).`);
   throw new Fault(
     "UpstreamFault",
     `The public registry answered the audit with status ${answer.status} and no usable advice.`,
