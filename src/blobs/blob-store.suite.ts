@@ -129,11 +129,13 @@ export function blobStoreSuite({ name, make, largeBytes, memoryBounded }: SuiteO
       });
 
       test("keeps its last byte from followers until the release, though committed", async () => {
-        const writer = await stage(store, bytes);
+        const writer = await store.create();
         const { seen, ended, done } = collect(writer.follow());
+        await settle();
+        await feed(writer, bytes, 65_536);
+        await until(() => seen() >= bytes.length - 1);
         await writer.finish();
         await writer.commit();
-        await until(() => seen() >= bytes.length - 1);
         await settle();
         expect([seen(), ended()]).toEqual([Math.max(0, bytes.length - 1), false]);
         writer.release();
@@ -253,6 +255,16 @@ export function blobStoreSuite({ name, make, largeBytes, memoryBounded }: SuiteO
       for (let at = 0; at < large.length; at += 100_000) void writer.write(large.subarray(at, at + 100_000));
       expect(await writer.finish()).toEqual(expectedOf(large));
       await writer.discard();
+    });
+
+    test("discard during a write waits for it and leaves nothing", async () => {
+      const writer = await store.create();
+      const writing = writer.write(large);
+      const follower = collect(writer.follow());
+      for (let i = 0; i < 5; i++) await Promise.resolve(); // the write has begun and has not ended
+      await writer.discard();
+      await Promise.allSettled([writing, follower.done]);
+      expect(await listed(store)).toEqual([]);
     });
 
     test("steps out of order are refused: write after finish, commit before finish, release before commit", async () => {

@@ -18,7 +18,10 @@ function machine(files: Record<string, string>, env: Record<string, string> = {}
     writeFileSync(join(root, name), text);
   }
   mkdirSync(join(root, "project"), { recursive: true });
-  const isolated = { PIP_CONFIG_FILE: join(root, "no-pip.conf"), npm_config_globalconfig: join(root, "globalrc") };
+  const isolated = {
+    PIP_CONFIG_FILE: join(root, "no-pip.conf"),
+    npm_config_globalconfig: join(root, "globalrc"),
+  };
   return { env: { ...isolated, ...env }, home: join(root, "home"), cwd: join(root, "project") };
 }
 
@@ -26,8 +29,14 @@ describe("npm", () => {
   const url = (m: Machine) => discoverQuickly(m).urls["public:npmjs"];
 
   test("variable, then project, then user, then global settings", () => {
-    const files = { globalrc: "registry=https://global.example/", "home/.npmrc": "registry = https://user.example/npm", "project/.npmrc": "registry=https://project.example/" };
-    expect(url(machine(files, { NPM_CONFIG_REGISTRY: "https://variable.example/" }))).toBe("https://variable.example/");
+    const files = {
+      globalrc: "registry=https://global.example/",
+      "home/.npmrc": "registry = https://user.example/npm",
+      "project/.npmrc": "registry=https://project.example/",
+    };
+    expect(url(machine(files, { NPM_CONFIG_REGISTRY: "https://variable.example/" }))).toBe(
+      "https://variable.example/",
+    );
     expect(url(machine(files))).toBe("https://project.example/");
     rmSync(join(root, "project"), { recursive: true });
     expect(url(machine({}))).toBe("https://user.example/npm/");
@@ -44,11 +53,23 @@ describe("npm", () => {
 
   test("credentials are found per URL prefix, with ${NAME} filled in, and are in no URL", () => {
     const m = machine(
-      { "home/.npmrc": ["registry=https://npm.example/team/", "//npm.example/team/:_authToken=${TOKEN}", "//b.example/:_auth=dTpw", "//c.example/:username=u", `//c.example/:_password=${Buffer.from("p").toString("base64")}`].join("\n") },
+      {
+        "home/.npmrc": [
+          "registry=https://npm.example/team/",
+          "//npm.example/team/:_authToken=${TOKEN}",
+          "//b.example/:_auth=dTpw",
+          "//c.example/:username=u",
+          `//c.example/:_password=${Buffer.from("p").toString("base64")}`,
+        ].join("\n"),
+      },
       { TOKEN: "secret-token" },
     );
     const found = discoverQuickly(m);
-    expect(found.authorizations).toEqual({ "//npm.example/team/": "Bearer secret-token", "//b.example/": "Basic dTpw", "//c.example/": "Basic dTpw" });
+    expect(found.authorizations).toEqual({
+      "//npm.example/team/": "Bearer secret-token",
+      "//b.example/": "Basic dTpw",
+      "//c.example/": "Basic dTpw",
+    });
     expect(JSON.stringify(found.urls)).not.toContain("secret-token");
   });
 });
@@ -56,22 +77,32 @@ describe("npm", () => {
 test("pip: variable, then pip.conf", () => {
   const conf = { "home/.config/pip/pip.conf": "[global]\nindex-url = https://py.example/simple\n" };
   expect(discoverQuickly(machine(conf)).urls["public:pypi"]).toBe("https://py.example/simple/");
-  expect(discoverQuickly(machine(conf, { PIP_INDEX_URL: "https://v.example/simple/" })).urls["public:pypi"]).toBe("https://v.example/simple/");
+  expect(
+    discoverQuickly(machine(conf, { PIP_INDEX_URL: "https://v.example/simple/" })).urls["public:pypi"],
+  ).toBe("https://v.example/simple/");
 });
 
 test("Maven: a mirror of central counts, one that excludes it does not", () => {
-  const settings = (of: string) => ({ "home/.m2/settings.xml": `<settings><mirrors><!-- <mirror><mirrorOf>central</mirrorOf><url>https://no.example</url></mirror> --><mirror><mirrorOf>${of}</mirrorOf><url>https://mvn.example/all</url></mirror></mirrors></settings>` });
-  expect(discoverQuickly(machine(settings("central"))).urls["public:maven-central"]).toBe("https://mvn.example/all/");
-  expect(discoverQuickly(machine(settings("*,!internal"))).urls["public:maven-central"]).toBe("https://mvn.example/all/");
+  const settings = (of: string) => ({
+    "home/.m2/settings.xml": `<settings><mirrors><!-- <mirror><mirrorOf>central</mirrorOf><url>https://no.example</url></mirror> --><mirror><mirrorOf>${of}</mirrorOf><url>https://mvn.example/all</url></mirror></mirrors></settings>`,
+  });
+  expect(discoverQuickly(machine(settings("central"))).urls["public:maven-central"]).toBe(
+    "https://mvn.example/all/",
+  );
+  expect(discoverQuickly(machine(settings("*,!internal"))).urls["public:maven-central"]).toBe(
+    "https://mvn.example/all/",
+  );
   expect(discoverQuickly(machine(settings("*,!central"))).urls["public:maven-central"]).toBeUndefined();
 });
 
 test("Cargo, RubyGems and NuGet: their own files", () => {
   const { urls } = discoverQuickly(
     machine({
-      "home/.cargo/config.toml": '[source.crates-io]\nreplace-with = "mirror"\n[source.mirror]\nregistry = "sparse+https://crates.example/index/"\n',
+      "home/.cargo/config.toml":
+        '[source.crates-io]\nreplace-with = "mirror"\n[source.mirror]\nregistry = "sparse+https://crates.example/index/"\n',
       "home/.gemrc": "---\n:sources:\n- https://gems.example\n",
-      "home/.nuget/NuGet/NuGet.Config": '<configuration><packageSources><add key="x" value="https://nuget.example/v3/index.json" /></packageSources></configuration>',
+      "home/.nuget/NuGet/NuGet.Config":
+        '<configuration><packageSources><add key="x" value="https://nuget.example/v3/index.json" /></packageSources></configuration>',
     }),
   );
   expect(urls).toMatchObject({
@@ -82,5 +113,7 @@ test("Cargo, RubyGems and NuGet: their own files", () => {
 });
 
 test("settings that are no web address are left out", () => {
-  expect(discoverQuickly(machine({ "project/.npmrc": "registry=file:///etc/passwd" })).urls["public:npmjs"]).toBeUndefined();
+  expect(
+    discoverQuickly(machine({ "project/.npmrc": "registry=file:///etc/passwd" })).urls["public:npmjs"],
+  ).toBeUndefined();
 });

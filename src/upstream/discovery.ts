@@ -55,8 +55,12 @@ export async function discoverByAsking(machine: Machine = HERE): Promise<Readonl
 }
 
 function webUrls(found: Record<string, string | undefined>): Record<string, string> {
-  const usable = Object.entries(found).filter(([, url]) => url !== undefined && /^https?:/.test(url) && URL.canParse(url)) as [string, string][];
-  return Object.fromEntries(usable.map(([name, url]) => [name, url.endsWith("/") || url.endsWith(".json") ? url : `${url}/`]));
+  const usable = Object.entries(found).filter(
+    ([, url]) => url !== undefined && /^https?:/.test(url) && URL.canParse(url),
+  ) as [string, string][];
+  return Object.fromEntries(
+    usable.map(([name, url]) => [name, url.endsWith("/") || url.endsWith(".json") ? url : `${url}/`]),
+  );
 }
 
 function readText(path: string): string {
@@ -74,14 +78,20 @@ function readNpmrc({ env, home, cwd }: Machine): ReadonlyMap<string, string> {
   const files = [
     join(cwd, ".npmrc"),
     variable("userconfig") ?? join(home, ".npmrc"),
-    ...(variable("globalconfig") === undefined ? ["/usr/etc/npmrc", "/usr/local/etc/npmrc", "/etc/npmrc"] : [variable("globalconfig") as string]),
+    ...(variable("globalconfig") === undefined
+      ? ["/usr/etc/npmrc", "/usr/local/etc/npmrc", "/etc/npmrc"]
+      : [variable("globalconfig") as string]),
   ];
   const settings = new Map<string, string>();
   const registry = variable("registry");
   if (registry !== undefined && registry !== "") settings.set("registry", registry);
   for (const file of files) {
-    for (const [, key, value] of readText(file).matchAll(/^[ \t]*([^#;=\s][^=\n]*?)[ \t]*=[ \t]*(.*?)[ \t]*$/gm)) {
-      const expanded = (value as string).replace(/^"(.*)"$/, "$1").replace(/\$\{(\w+)\}/g, (whole, name: string) => env[name] ?? whole);
+    for (const [, key, value] of readText(file).matchAll(
+      /^[ \t]*([^#;=\s][^=\n]*?)[ \t]*=[ \t]*(.*?)[ \t]*$/gm,
+    )) {
+      const expanded = (value as string)
+        .replace(/^"(.*)"$/, "$1")
+        .replace(/\$\{(\w+)\}/g, (whole, name: string) => env[name] ?? whole);
       if (!settings.has(key as string)) settings.set(key as string, expanded);
     }
   }
@@ -97,7 +107,8 @@ function npmAuthorizations(npmrc: ReadonlyMap<string, string>): Record<string, s
     else if (name === "_auth") headers[prefix] ??= `Basic ${value}`;
     else {
       const password = Buffer.from(value, "base64").toString("utf8");
-      headers[prefix] ??= `Basic ${Buffer.from(`${npmrc.get(`${prefix}:username`) ?? ""}:${password}`).toString("base64")}`;
+      headers[prefix] ??=
+        `Basic ${Buffer.from(`${npmrc.get(`${prefix}:username`) ?? ""}:${password}`).toString("base64")}`;
     }
   }
   return headers;
@@ -108,7 +119,9 @@ function npmDefault({ env }: Machine): string | undefined {
   const npm = findProgram("npm", env);
   if (npm === undefined) return undefined;
   try {
-    const definitions = createRequire(npm)("@npmcli/config/lib/definitions/definitions.js") as { registry?: { default?: unknown } };
+    const definitions = createRequire(npm)("@npmcli/config/lib/definitions/definitions.js") as {
+      registry?: { default?: unknown };
+    };
     const url = definitions.registry?.default;
     return typeof url === "string" ? url : undefined;
   } catch {
@@ -117,7 +130,9 @@ function npmDefault({ env }: Machine): string | undefined {
 }
 
 function findProgram(name: string, env: NodeJS.ProcessEnv): string | undefined {
-  const place = (env.PATH ?? "").split(delimiter).find((folder) => folder !== "" && existsSync(join(folder, name)));
+  const place = (env.PATH ?? "")
+    .split(delimiter)
+    .find((folder) => folder !== "" && existsSync(join(folder, name)));
   try {
     return place === undefined ? undefined : realpathSync(join(place, name));
   } catch {
@@ -127,7 +142,12 @@ function findProgram(name: string, env: NodeJS.ProcessEnv): string | undefined {
 
 function pipIndex({ env, home }: Machine): string | undefined {
   if (env.PIP_INDEX_URL) return env.PIP_INDEX_URL;
-  const files = [env.PIP_CONFIG_FILE, join(home, ".config/pip/pip.conf"), join(home, ".pip/pip.conf"), "/etc/pip.conf"];
+  const files = [
+    env.PIP_CONFIG_FILE,
+    join(home, ".config/pip/pip.conf"),
+    join(home, ".pip/pip.conf"),
+    "/etc/pip.conf",
+  ];
   return firstMatch(files, /^[ \t]*index[-_]url[ \t]*[=:][ \t]*(\S+)/m);
 }
 
@@ -137,7 +157,8 @@ function mavenMirror({ home }: Machine): string | undefined {
     const of = /<mirrorOf>\s*(.*?)\s*<\/mirrorOf>/.exec(mirror as string)?.[1] ?? "";
     const covers = of.split(",").map((name) => name.trim());
     if (covers.includes("!central")) continue;
-    if (covers.some((name) => name === "central" || name === "*" || name === "external:*")) return /<url>\s*(\S+?)\s*<\/url>/.exec(mirror as string)?.[1];
+    if (covers.some((name) => name === "central" || name === "*" || name === "external:*"))
+      return /<url>\s*(\S+?)\s*<\/url>/.exec(mirror as string)?.[1];
   }
   return undefined;
 }
@@ -145,14 +166,25 @@ function mavenMirror({ home }: Machine): string | undefined {
 function cargoReplacement({ env, home }: Machine): string | undefined {
   const folder = env.CARGO_HOME ?? join(home, ".cargo");
   const text = readText(join(folder, "config.toml")) || readText(join(folder, "config"));
-  const sections = new Map([...text.matchAll(/^\[([^\]]+)\]([^[]*)/gm)].map(([, name, body]) => [(name as string).replaceAll('"', ""), body as string]));
+  const sections = new Map(
+    [...text.matchAll(/^\[([^\]]+)\]([^[]*)/gm)].map(([, name, body]) => [
+      (name as string).replaceAll('"', ""),
+      body as string,
+    ]),
+  );
   const replacement = /^\s*replace-with\s*=\s*"([^"]+)"/m.exec(sections.get("source.crates-io") ?? "")?.[1];
-  const source = replacement === undefined ? "" : `${sections.get(`source.${replacement}`) ?? ""}\n${sections.get(`registries.${replacement}`) ?? ""}`;
+  const source =
+    replacement === undefined
+      ? ""
+      : `${sections.get(`source.${replacement}`) ?? ""}\n${sections.get(`registries.${replacement}`) ?? ""}`;
   return /^\s*(?:registry|index)\s*=\s*"(?:sparse\+)?([^"]+)"/m.exec(source)?.[1];
 }
 
 function gemSource({ home }: Machine): string | undefined {
-  return firstMatch([join(home, ".gemrc"), "/etc/gemrc"], /^:sources:\s*\n\s*-\s*['"]?(https?:\/\/[^\s'"]+)/m);
+  return firstMatch(
+    [join(home, ".gemrc"), "/etc/gemrc"],
+    /^:sources:\s*\n\s*-\s*['"]?(https?:\/\/[^\s'"]+)/m,
+  );
 }
 
 function nugetSource({ home }: Machine): string | undefined {
@@ -171,7 +203,12 @@ function firstMatch(files: readonly (string | undefined)[], pattern: RegExp): st
 async function ask({ env, cwd }: Machine, program: string, args: readonly string[]): Promise<string> {
   if (findProgram(program, env) === undefined) return "";
   try {
-    const { stdout } = await promisify(execFile)(program, args, { env, cwd, timeout: 10_000, maxBuffer: 1024 * 1024 });
+    const { stdout } = await promisify(execFile)(program, args, {
+      env,
+      cwd,
+      timeout: 10_000,
+      maxBuffer: 1024 * 1024,
+    });
     return stdout;
   } catch {
     return "";
@@ -182,8 +219,14 @@ async function ask({ env, cwd }: Machine, program: string, args: readonly string
 async function askMaven(machine: Machine): Promise<string | undefined> {
   const mvn = findProgram("mvn", machine.env);
   const libraries = mvn === undefined ? "" : join(dirname(dirname(mvn)), "lib");
-  const jar = existsSync(libraries) ? readdirSync(libraries).find((name) => /^maven-model-builder-.*\.jar$/.test(name)) : undefined;
+  const jar = existsSync(libraries)
+    ? readdirSync(libraries).find((name) => /^maven-model-builder-.*\.jar$/.test(name))
+    : undefined;
   if (jar === undefined) return undefined;
-  const pom = await ask(machine, "unzip", ["-p", join(libraries, jar), "org/apache/maven/model/pom-4.0.0.xml"]);
+  const pom = await ask(machine, "unzip", [
+    "-p",
+    join(libraries, jar),
+    "org/apache/maven/model/pom-4.0.0.xml",
+  ]);
   return /<repository>[\s\S]*?<id>central<\/id>[\s\S]*?<url>\s*(\S+?)\s*<\/url>/.exec(pom)?.[1];
 }

@@ -383,6 +383,7 @@ describe("a registry in trouble", () => {
 });
 
 describe("a file", () => {
+  const dripping = drip("HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n");
   const fetchFile = (path = "ui-1.0.0.tgz") => upstream.open(connection, new URL(path, server.url).href);
 
   test("comes as it is, with few of its headers", async () => {
@@ -426,20 +427,23 @@ describe("a file", () => {
   test.each([
     ["is cut short", partial("cut"), 502],
     ["falls silent", partial("silence"), 504],
-    ["drips", drip("HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"), 504],
+    ["drips", dripping, 504],
   ] satisfies [string, Answer, number][])(
     "that %s breaks with a clear fault",
     async (_, answer, expected) => {
       server.answer = answer;
+      await upstream.close();
+      upstream = open(answer === dripping ? { idleTimeoutMs: 60_000 } : { paceMs: 60_000 });
       const { body } = await fetchFile();
       expect((await faultOf(buffer(body))).status).toBe(expected);
     },
   );
 
   test("that nobody reads any more is given up", async () => {
-    server.answer = (_, res) => void res.writeHead(200, { "content-length": "1000000000" }).write("x");
+    server.answer = (_, res) =>
+      void res.writeHead(200, { "content-length": "1000000000" }).write("x".repeat(1_000_000));
     const { body } = await fetchFile();
-    const closed = once(server.requests[0]?.socket ?? process, "close");
+    const closed = new Promise((resolve) => server.requests[0]?.socket.once("close", resolve));
     body.destroy();
     await closed;
   });
@@ -546,12 +550,12 @@ describe("a relayed request", () => {
     );
 
   test("goes whole and its answer comes whole, client errors too", async () => {
-    server.answer = async (req, res) => {
-      const body = await buffer(req);
-      res
-        .writeHead(400, { "content-type": "application/json", "set-cookie": "x=y" })
-        .end(`[${body.toString()}]`);
-    };
+    server.answer = (req, res) =>
+      void buffer(req).then((body) =>
+        res
+          .writeHead(400, { "content-type": "application/json", "set-cookie": "x=y" })
+          .end(`[${body.toString()}]`),
+      );
     expect(await relay()).toEqual({
       status: 400,
       headers: { "content-type": "application/json" },

@@ -69,6 +69,10 @@ export interface Upstream {
       readonly body?: Uint8Array;
     },
     bytesMax: number,
-  ): Promise<{ readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: Buffer }>;
+  ): Promise<{
+    readonly status: number;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: Buffer;
+  }>;
   close(): Promise<void>;
 }
