@@ -6,7 +6,8 @@ import { Readable } from "node:stream";
 import { promisify } from "node:util";
 import type { BlobStore, StagedBlob } from "./blob-store.ts";
 import { absent, checkRange, checkSize, isSha256 } from "./range.ts";
-import { hasCode, Spool, stagingName } from "./spool.ts";
+import { Spool, stagingName } from "./spool.ts";
+import { ignoreAbsence, openStaging } from "./staging.ts";
 import { createWriter } from "./writer.ts";
 
 const openFile = promisify(open);
@@ -32,8 +33,7 @@ export async function createDiskStore(options: DiskOptions): Promise<BlobStore> 
   const staging = join(options.directory, "staging");
   const memoryBytesMax = options.memoryBytesMax ?? 2 * 1024 * 1024;
   await mkdir(root, { recursive: true });
-  await mkdir(staging, { recursive: true });
-  await removeLeftovers(staging, options.leftBeforeMs ?? Date.now() - process.uptime() * 1000);
+  await openStaging(staging, options.leftBeforeMs);
   const folders = openFolders(root);
 
   const pathOf = (sha256: string) => {
@@ -150,34 +150,5 @@ async function* listBlobs(root: string): ReturnType<BlobStore["list"]> {
       const found = isSha256(name) ? await ignoreAbsence(stat(join(root, prefix, name))) : undefined;
       if (found !== undefined) yield { sha256: name, size: found.size, modifiedMs: found.mtimeMs };
     }
-  }
-}
-
-/** A file of a process that still runs is left alone: during a change of versions two servers share the folder. */
-async function removeLeftovers(staging: string, leftBeforeMs: number): Promise<void> {
-  for (const name of await readdir(staging)) {
-    const path = join(staging, name);
-    const found = await ignoreAbsence(stat(path));
-    if (found === undefined || found.mtimeMs >= leftBeforeMs || isOfAnotherProcess(name)) continue;
-    await ignoreAbsence(unlink(path));
-  }
-}
-
-function isOfAnotherProcess(name: string): boolean {
-  const pid = Number.parseInt(name, 10);
-  if (!(pid > 0) || pid === process.pid) return false;
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return hasCode(error, "EPERM");
-  }
-}
-
-async function ignoreAbsence<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
   }
 }
