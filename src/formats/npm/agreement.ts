@@ -69,14 +69,24 @@ function dependencies(manifest: Json, kind: (typeof DEPENDENCY_KINDS)[number]): 
   return found;
 }
 
+interface Hosted {
+  readonly type: string;
+  readonly user: string;
+  readonly project: string;
+  readonly committish: string | null;
+}
+
 /** npm rewrites git shorthands (`user/repo`) to full URLs; both spellings become one here. */
 function canonicalRange(name: string, range: string): string {
   const trimmed = range.trim();
   if (!/[/:]/.test(trimmed) || /^(workspace|catalog|file|link|portal|patch|npm):/.test(trimmed))
     return trimmed;
   try {
-    const spec = npa.resolve(name, trimmed) as { hosted?: { toString(): string } };
-    return spec.hosted?.toString() ?? trimmed;
+    const spec: { readonly hosted?: unknown } = npa.resolve(name, trimmed);
+    const hosted = spec.hosted as Hosted | undefined;
+    return hosted === undefined
+      ? trimmed
+      : `${hosted.type}:${hosted.user}/${hosted.project}#${hosted.committish ?? ""}`;
   } catch {
     return trimmed;
   }

@@ -132,16 +132,13 @@ function mergeTags(
 }
 
 function sorted(shown: ReadonlyMap<string, Shown>): Shown[] {
+  // Parsed once each: comparing texts would parse them again at every comparison.
   const ordered = [...shown.values()].map((one) => ({
     one,
     order: semver.parse(one.version, { loose: true }),
   }));
-  ordered.sort((a, b) =>
-    a.order !== null && b.order !== null
-      ? a.order.compareBuild(b.order)
-      : a.one.version < b.one.version
-        ? -1
-        : 1,
+  ordered.sort(({ order: a }, { order: b }) =>
+    a === null || b === null ? 0 : a.compare(b) || a.compareBuild(b),
   );
   return ordered.map(({ one }) => one);
 }

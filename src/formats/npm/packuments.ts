@@ -230,7 +230,10 @@ export function revOf(view: PackageView): string {
 
 /** The repository's birth is part of it: stamps count from the start in every new database, and clients' caches outlive servers. */
 function hash(what: string, { stamp, repository }: PackageView): string {
-  return createHash("sha256").update(`${RENDERING}|${what}|${repository.createdAt}|${stamp}`).digest("hex").slice(0, 32);
+  return createHash("sha256")
+    .update(`${RENDERING}|${what}|${repository.createdAt}|${stamp}`)
+    .digest("hex")
+    .slice(0, 32);
 }
 
 const COMMON = [
