@@ -36,7 +36,9 @@ const FORMATS: readonly Format[] = [npm];
 
 /** How long a view that has something to show waits for a public registry. */
 const UPSTREAM_PATIENCE_MS = 2_000;
-const SMALL_ASSET_BYTES_MAX = 128 * 1024;
+const SMALL_ASSET_BYTES_MAX = 2 * 1024 * 1024;
+/** Shorter than the ten seconds after which a registry that has recovered must be in use again (contract, Refusals). */
+const UPSTREAM_FAILURE_TTL_MS = 4_000;
 const READY_TIMEOUT_MS = 5_000;
 
 /** Starts everything; resolves once requests are served. Rejects, with nothing left open, when something cannot be had. */
@@ -56,6 +58,7 @@ export async function startApp(config: Config): Promise<App> {
     directory: join(config.data, "cache", "upstream"),
     freshnessMs: config.upstreamFreshnessMs,
     timeoutMs: config.upstreamTimeoutMs,
+    failureTtlMs: UPSTREAM_FAILURE_TTL_MS,
     cacheBytesMax: config.upstreamCacheBytes,
     log,
   });

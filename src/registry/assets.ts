@@ -12,6 +12,7 @@ import type { RegistryDeps } from "./deps.ts";
 import type { External } from "./external.ts";
 import type { Lookup } from "./find.ts";
 import { look } from "./find.ts";
+import { Generations } from "./generations.ts";
 import type { Ingestion } from "./ingest.ts";
 import { retain } from "./ingest.ts";
 import type { AssetSource, FoundAsset, RepositoryRecord, RequestContext } from "./registry.ts";
@@ -54,8 +55,10 @@ async function fromHeld(deps: RegistryDeps, lookup: Lookup, question: AssetQuest
   const asset = assets.find(({ name }) => name === question.asset);
   if (asset === undefined) throw absent(question);
   if (held.packageId !== lookup.own?.id) await retain(deps, lookup.snapshot, question, held);
+  const packageName = Generations.packageName(question.repository.domain.id, question.key);
   return {
     kind: "held",
+    current: () => deps.generations.of(question.repository.domain.id, packageName) <= lookup.moment,
     asset: {
       name: asset.name,
       size: asset.size,

@@ -83,7 +83,7 @@ interface Asked {
 }
 
 /** How long a view without a public registry's answer is believed, ms: recovered registries are used again soon. */
-const TROUBLE_TTL_MS = 2_000;
+const TROUBLE_TTL_MS = 1_000;
 
 async function askOutside(deps: RegistryDeps, external: External, lookup: Lookup, key: PackageKey, revalidate: boolean): Promise<Asked> {
   const patience = lookup.packages.length > 0 ? { patienceMs: deps.limits.upstreamPatienceMs } : {};
