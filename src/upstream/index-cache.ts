@@ -77,7 +77,7 @@ export function createIndexCache(
 
   const refresh = async (request: IndexRequest, url: string, key: string): Promise<Index> => {
     const store = await openStore();
-    const note = await store.find(key);
+    const note = await store.recheck(key);
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(new TimeLimit("a document took too long")), options.timeoutMs);
     const receive = async () => {

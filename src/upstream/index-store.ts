@@ -34,8 +34,10 @@ export interface ReceivedDocument {
 }
 
 export interface IndexStore {
-  /** The note under `key`, if its document is there and whole. */
+  /** The note under `key`, if its document was there and whole when this process first saw it. */
   find(key: string): Promise<IndexNote | undefined>;
+  /** The note under `key`, if its document is there and whole now. */
+  recheck(key: string): Promise<IndexNote | undefined>;
   /** Streams a body into a file. Rejects with BadAnswer past `bytesMax`; a failure leaves nothing. */
   receive(key: string, body: Readable, gzip: boolean, bytesMax: number): Promise<ReceivedDocument>;
   /** Replaces the note in one step. The document it no longer names stays readable for ten minutes. */
@@ -96,15 +98,22 @@ export async function createIndexStore(folder: string, bytesMax: number): Promis
     if (notes.size > NOTES_MAX && oldest !== undefined) notes.delete(oldest);
   };
 
+  const check = async (key: string, note: IndexNote | undefined) => {
+    const document = note?.document;
+    notes.delete(key);
+    if (note === undefined) return undefined;
+    if (document !== undefined && (await sizeOf(fileOf(key, document))) !== document.size) return undefined;
+    remember(key, note);
+    return note;
+  };
+
   return {
     fileOf,
     async find(key) {
-      const note = notes.get(key) ?? (await readNote(join(folderOf(key), `${key}.json`)));
-      if (note === undefined) return undefined;
-      if (note.document !== undefined && (await sizeOf(fileOf(key, note.document))) !== note.document.size)
-        return undefined;
-      remember(key, note);
-      return note;
+      return notes.get(key) ?? (await check(key, await readNote(join(folderOf(key), `${key}.json`))));
+    },
+    async recheck(key) {
+      return await check(key, notes.get(key) ?? (await readNote(join(folderOf(key), `${key}.json`))));
     },
     async receive(key, body, gzip, documentBytesMax) {
       await makeFolder(key);
@@ -151,7 +160,9 @@ async function readNote(path: string): Promise<IndexNote | undefined> {
 }
 
 function isNote(value: unknown): value is IndexNote {
-  return typeof value === "object" && value !== null && "checkedAt" in value && typeof value.checkedAt === "number";
+  return (
+    typeof value === "object" && value !== null && "checkedAt" in value && typeof value.checkedAt === "number"
+  );
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

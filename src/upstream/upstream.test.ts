@@ -220,6 +220,14 @@ describe("the copy on disk", () => {
     expect(server.requests[1]?.headers["if-none-match"]).toBeUndefined();
   });
 
+  test("is asked for anew, without its ETag, when someone removed it", async () => {
+    server.answer = json('{"long":"document"}', { etag: '"x"' });
+    await ask();
+    await rm(await documentFile());
+    expect(await textOf(await ask({ revalidate: true }))).toBe('{"long":"document"}');
+    expect(server.requests[1]?.headers["if-none-match"]).toBeUndefined();
+  });
+
   test("is not used when its note is half written", async () => {
     await ask();
     await writeFile((await documentFile()).replace(/-[0-9a-f]+$/, ".json"), '{"checkedAt"');
