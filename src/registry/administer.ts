@@ -57,6 +57,11 @@ export async function createDomain(
 
 function uniqueTags(tags: readonly ResourceTag[] = []): readonly ResourceTag[] {
   if (new Set(tags.map(({ key }) => key)).size !== tags.length) throw invalid("A tag key appears more than once in 'tags'.");
+  for (const { key, value } of tags) {
+    if (key === rows.DIST_TAGS_KEY && value !== "upstream" && value !== "downstream") {
+      throw invalid(`The resource tag '${key}' says whose dist-tag wins: 'upstream' or 'downstream', not '${value}'.`);
+    }
+  }
   return tags;
 }
 
@@ -81,7 +86,6 @@ export interface RepositoryChange {
   readonly description?: string | undefined;
   /** Names, in priority order; replaces the list (spec 1.4.6). */
   readonly upstreams?: readonly string[] | undefined;
-  readonly tagsPrefer?: "upstream" | "downstream" | undefined;
 }
 
 export async function createRepository(
@@ -105,7 +109,6 @@ export async function createRepository(
     });
     if (id === undefined) throw conflict(`Repository '${name}' already exists in domain '${domain.name}'.`, "repository", name);
     await rows.replaceUpstreams(tx, id, upstreams);
-    if (options.tagsPrefer !== undefined) await rows.updateRepository(tx, id, { tagsPrefer: options.tagsPrefer });
     await rows.insertResourceTags(tx, arn, uniqueTags(options.tags));
   });
   return findRepository(deps, domain, name);
@@ -118,7 +121,7 @@ export async function updateRepository(deps: RegistryDeps, repository: Repositor
     if (change.upstreams !== undefined) {
       await rows.replaceUpstreams(tx, now.id, resolveUpstreams(deps, caller, snapshot, now.id, now.name, change.upstreams));
     }
-    await rows.updateRepository(tx, now.id, change);
+    if (change.description !== undefined) await rows.updateDescription(tx, now.id, change.description);
   });
   return findRepository(deps, repository.domain, repository.name);
 }

@@ -22,7 +22,7 @@ export interface RepositoryRecord {
   readonly administratorAccount: string;
   readonly description: string | undefined;
   readonly createdAt: number;
-  /** Which side wins when a dist-tag exists here and upstream (spec 8.1.5; default upstream). */
+  /** Which side wins when a dist-tag exists here and upstream (spec 8.1.5); set by a resource tag, upstream without one. */
   readonly tagsPrefer: "upstream" | "downstream";
   /** Direct upstreams in priority order, by repository id. */
   readonly upstreams: readonly number[];

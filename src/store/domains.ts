@@ -3,6 +3,7 @@ import type { GroupFacts } from "../core/origin.ts";
 import type { DomainRecord, RepositoryRecord } from "../registry/registry.ts";
 import type { Queries } from "./database.ts";
 import { isUniqueViolation } from "./database.ts";
+import { DIST_TAGS_KEY } from "./repositories.ts";
 
 /** Everything about a domain that is not a package; small, read often, replaced as a whole. */
 export interface DomainSnapshot {
@@ -128,6 +129,7 @@ async function loadRepositories(db: Queries, domain: DomainRecord): Promise<Map<
   const ids = db.selectFrom("repository").select("id").where("domain_id", "=", domain.id);
   const upstreams = await db.selectFrom("repository_upstream").selectAll().where("repository_id", "in", ids).orderBy("position").execute();
   const connections = await db.selectFrom("repository_connection").selectAll().where("repository_id", "in", ids).execute();
+  const downstream = await repositoriesWithTag(db, domain, DIST_TAGS_KEY, "downstream");
   const upstreamsOf = Map.groupBy(upstreams, (u) => u.repository_id);
   const connectionsOf = Map.groupBy(connections, (c) => c.repository_id);
   return new Map(
@@ -140,12 +142,19 @@ async function loadRepositories(db: Queries, domain: DomainRecord): Promise<Map<
         administratorAccount: row.administrator_account,
         description: row.description ?? undefined,
         createdAt: row.created_at,
-        tagsPrefer: row.tags_prefer === "downstream" ? "downstream" : "upstream",
+        tagsPrefer: downstream.has(row.name) ? "downstream" : "upstream",
         upstreams: (upstreamsOf.get(row.id) ?? []).map((u) => u.upstream_id),
         connections: (connectionsOf.get(row.id) ?? []).map((c) => c.connection),
       } satisfies RepositoryRecord,
     ]),
   );
+}
+
+/** Names of the domain's repositories that carry this resource tag with this value. */
+async function repositoriesWithTag(db: Queries, domain: DomainRecord, key: string, value: string): Promise<ReadonlySet<string>> {
+  const rows = await db.selectFrom("resource_tag").select("resource_arn").where("key", "=", key).where("value", "=", value).execute();
+  const mine = `:${domain.owner}:repository/${domain.name}/`;
+  return new Set(rows.filter((row) => row.resource_arn.includes(mine)).map((row) => row.resource_arn.slice(row.resource_arn.lastIndexOf("/") + 1)));
 }
 
 /** Only the root group exists so far; it has no lists of repositories. */

@@ -16,7 +16,6 @@ export async function insertRepository(
         name: repository.name,
         administrator_account: repository.administratorAccount,
         description: repository.description ?? null,
-        tags_prefer: "upstream",
         created_at: repository.createdAt,
       })
       .returning("id")
@@ -28,16 +27,8 @@ export async function insertRepository(
   }
 }
 
-export async function updateRepository(
-  db: Queries,
-  id: number,
-  change: { readonly description?: string | undefined; readonly tagsPrefer?: "upstream" | "downstream" | undefined },
-): Promise<void> {
-  const set = {
-    ...(change.description === undefined ? {} : { description: change.description }),
-    ...(change.tagsPrefer === undefined ? {} : { tags_prefer: change.tagsPrefer }),
-  };
-  if (Object.keys(set).length > 0) await db.updateTable("repository").set(set).where("id", "=", id).execute();
+export async function updateDescription(db: Queries, id: number, description: string): Promise<void> {
+  await db.updateTable("repository").set({ description }).where("id", "=", id).execute();
 }
 
 /** Replaces the whole list, in priority order (spec 1.4.6). */
@@ -104,6 +95,12 @@ export async function listRepositories(
     createdAt: row.created_at,
   }));
 }
+
+/**
+ * The resource tag that is a setting: on a repository, `downstream` makes its own dist-tags win over its upstreams'
+ * (spec 8.1.5, I17). A tag, so that the AWS CLI, the SDKs and Terraform can set it.
+ */
+export const DIST_TAGS_KEY = "portcullis:dist-tags";
 
 export async function insertResourceTags(db: Queries, arn: string, tags: readonly { readonly key: string; readonly value: string }[]): Promise<void> {
   if (tags.length === 0) return;

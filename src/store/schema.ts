@@ -48,8 +48,6 @@ export interface Schema {
     name: string;
     administrator_account: string;
     description: string | null;
-    /** "upstream" or "downstream": whose dist-tag wins (spec 8.1.5). */
-    tags_prefer: string;
     created_at: number;
   };
   repository_upstream: { repository_id: number; position: number; upstream_id: number };

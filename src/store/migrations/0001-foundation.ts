@@ -33,7 +33,7 @@ export async function up(db: Kysely<unknown>, engine: Engine): Promise<void> {
       .addColumn("revoked_at", "bigint"));
 
   await table("repository", (t) =>
-    numbers(texts(reference(id(t), "domain_id", "domain"), "name", "administrator_account", "tags_prefer"), "created_at")
+    numbers(texts(reference(id(t), "domain_id", "domain"), "name", "administrator_account"), "created_at")
       .addColumn("description", text)
       .addUniqueConstraint("repository_name", ["domain_id", "name"]));
   await table("repository_upstream", (t) =>
