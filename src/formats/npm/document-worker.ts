@@ -1,4 +1,4 @@
-// The main thread's end of the document worker: started when first needed, restarted when it died, idle without holding the process.
+// The main thread's end of the document worker: started when needed, stopped when long idle, and never what keeps the process alive.
 import { Worker } from "node:worker_threads";
 import { Fault, type FaultCode, type FaultDetail } from "../../core/faults.ts";
 import type { JobName, Jobs } from "./packument-jobs.ts";
@@ -26,12 +26,15 @@ interface Waiting {
 }
 
 const HEAP_MB_MAX = 1024;
+/** A thread that has parsed tens of megabytes keeps the memory until it ends. */
+const IDLE_MS = 30_000;
 
 export function createDocumentWorker(): DocumentWorker {
   const waiting = new Map<number, Waiting>();
   let worker: Worker | undefined;
   let lastId = 0;
-  let onIdle: (() => void) | undefined;
+  let onIdle: (() => void)[] = [];
+  let idleTimer: NodeJS.Timeout | undefined;
 
   function start(): Worker {
     // The same folder holds the worker, as .ts here and as .js where the project is compiled.
@@ -42,12 +45,14 @@ export function createDocumentWorker(): DocumentWorker {
     });
     started.on("message", settle);
     const gone = (error: Error): void => {
-      if (worker === started) worker = undefined;
+      // One that was stopped on purpose had nothing left to answer; what waits now is its successor's.
+      if (worker !== started) return;
+      worker = undefined;
       for (const [id, { reject }] of waiting) {
         waiting.delete(id);
         reject(error);
       }
-      onIdle?.();
+      rest();
     };
     started.on("error", gone);
     started.on("exit", () => gone(new Error("the document worker stopped")));
@@ -57,16 +62,29 @@ export function createDocumentWorker(): DocumentWorker {
   function settle({ id, result, error }: Reply): void {
     const asked = waiting.get(id);
     waiting.delete(id);
-    if (waiting.size === 0) {
-      worker?.unref();
-      onIdle?.();
-    }
+    if (waiting.size === 0) rest();
     if (error === undefined) asked?.resolve(result as never);
     else asked?.reject(revive(error));
   }
 
+  function rest(): void {
+    worker?.unref();
+    for (const resume of onIdle) resume();
+    onIdle = [];
+    clearTimeout(idleTimer);
+    idleTimer = setTimeout(() => void stop(), IDLE_MS).unref();
+  }
+
+  async function stop(): Promise<void> {
+    clearTimeout(idleTimer);
+    const stopping = worker;
+    worker = undefined;
+    await stopping?.terminate();
+  }
+
   return {
     ask(kind, question) {
+      clearTimeout(idleTimer);
       worker ??= start();
       worker.ref();
       const id = ++lastId;
@@ -76,11 +94,8 @@ export function createDocumentWorker(): DocumentWorker {
       });
     },
     async close() {
-      if (waiting.size > 0) await new Promise<void>((resolve) => (onIdle = resolve));
-      onIdle = undefined;
-      const stopping = worker;
-      worker = undefined;
-      await stopping?.terminate();
+      while (waiting.size > 0) await new Promise<void>((resolve) => onIdle.push(resolve));
+      await stop();
     },
   };
 }

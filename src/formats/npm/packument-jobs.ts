@@ -42,10 +42,10 @@ export interface Jobs {
 export type JobName = keyof Jobs;
 export type Job = { [N in JobName]: { readonly kind: N; readonly question: Jobs[N]["question"] } }[JobName];
 
-/** A public document larger than this is refused, bytes of JSON. The largest known is near 10 MB… times ten. */
+/** A public document larger than this is refused, bytes of JSON. The largest seen are near 10 MB. */
 const DOCUMENT_BYTES_MAX = 256 * 1024 * 1024;
 /** Parsed documents kept for the next question about them, bytes of JSON; in memory they are some times larger. */
-const PARSED_BYTES_MAX = 32 * 1024 * 1024;
+const PARSED_BYTES_MAX = 16 * 1024 * 1024;
 
 const parsed = new LRUCache<string, PublicDocument>({ maxSize: PARSED_BYTES_MAX });
 
