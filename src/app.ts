@@ -14,8 +14,8 @@ import { npm } from "./formats/npm/index.ts";
 import { createLog } from "./http/log.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { createHttpServer } from "./http/server.ts";
-import { callerOf, createIdentities } from "./identity/identify.ts";
 import { ensureAdministrator } from "./identity/first-start.ts";
+import { callerOf, createIdentities } from "./identity/identify.ts";
 import { createSigV4Verifier } from "./identity/sigv4.ts";
 import { createCatalog } from "./registry/catalog.ts";
 import { createRegistry } from "./registry/create.ts";
@@ -51,7 +51,10 @@ export async function startApp(config: Config): Promise<App> {
   if (await ensureAdministrator(database, config.account, join(config.data, "credentials"), now())) {
     log.info({ file: join(config.data, "credentials") }, "first start: wrote the administrator's access key");
   }
-  const pagingKey = Buffer.from(await settingOnce(database, "paging-key", () => randomBytes(32).toString("base64")), "base64");
+  const pagingKey = Buffer.from(
+    await settingOnce(database, "paging-key", () => randomBytes(32).toString("base64")),
+    "base64",
+  );
 
   const blobs = await createDiskStore({ directory: join(config.data, "blobs") });
   const upstream = createUpstream({
@@ -62,7 +65,13 @@ export async function startApp(config: Config): Promise<App> {
     cacheBytesMax: config.upstreamCacheBytes,
     log,
   });
-  const connections = createConnections({ configured: config.upstreams, file: join(config.data, "upstreams.json"), discoverQuickly, discoverByAsking, log });
+  const connections = createConnections({
+    configured: config.upstreams,
+    file: join(config.data, "upstreams.json"),
+    discoverQuickly,
+    discoverByAsking,
+    log,
+  });
 
   const generations = new Generations();
   const formats = new Map<PackageFormat, Format>(FORMATS.map((format) => [format.name, format]));
@@ -90,7 +99,9 @@ export async function startApp(config: Config): Promise<App> {
     assetBytesMax: config.assetBytesMax,
     documentCacheBytes: config.documentCacheBytes,
   };
-  const doors = new Map([...formats].map(([name, format]) => [name, format.open({ registry, limits, now })] as const));
+  const doors = new Map(
+    [...formats].map(([name, format]) => [name, format.open({ registry, limits, now })] as const),
+  );
 
   const verify = createSigV4Verifier({
     now,

@@ -38,23 +38,59 @@ interface Setting {
 
 /** What `serve` understands; cli/serve.ts makes flags of it. `upstream` may be repeated. */
 export const SETTINGS: readonly Setting[] = [
-  { name: "listen", argument: "HOST:PORT", help: "address to serve on; port 0 picks a free one (default 127.0.0.1:8484)" },
-  { name: "data", argument: "DIR", help: "folder of the embedded database, blobs, credentials and caches (default ./data)" },
-  { name: "upstream", argument: "NAME=URL", help: "where an external connection's public registry is reached, e.g. public:npmjs=URL; repeatable" },
+  {
+    name: "listen",
+    argument: "HOST:PORT",
+    help: "address to serve on; port 0 picks a free one (default 127.0.0.1:8484)",
+  },
+  {
+    name: "data",
+    argument: "DIR",
+    help: "folder of the embedded database, blobs, credentials and caches (default ./data)",
+  },
+  {
+    name: "upstream",
+    argument: "NAME=URL",
+    help: "where an external connection's public registry is reached, e.g. public:npmjs=URL; repeatable",
+  },
   { name: "database", argument: "URL", help: "postgres://… instead of the embedded SQLite" },
   { name: "blobs", argument: "URL", help: "s3://bucket/prefix instead of the data folder" },
-  { name: "account", argument: "ID", help: "the account this server is, twelve digits (default 000000000000)" },
+  {
+    name: "account",
+    argument: "ID",
+    help: "the account this server is, twelve digits (default 000000000000)",
+  },
   { name: "region", argument: "NAME", help: "the region in ARNs (default us-east-1)" },
-  { name: "public-url", argument: "URL", help: "how clients reach this server, where a proxy stands in front" },
+  {
+    name: "public-url",
+    argument: "URL",
+    help: "how clients reach this server, where a proxy stands in front",
+  },
   { name: "log-level", argument: "LEVEL", help: "debug, info, warn or error (default info)" },
   { name: "asset-bytes-max", argument: "BYTES", help: "largest asset (default 5 GiB)" },
   { name: "npm-request-bytes-max", argument: "BYTES", help: "largest npm publish request (default 2 GiB)" },
-  { name: "upstream-freshness-ms", argument: "MS", help: "how long a public registry's document is used without asking again (default 300000)" },
-  { name: "upstream-timeout-ms", argument: "MS", help: "longest wait for a public registry's document (default 30000)" },
-  { name: "idle-timeout-ms", argument: "MS", help: "a connection on which nothing moves for so long is closed (default 60000)" },
+  {
+    name: "upstream-freshness-ms",
+    argument: "MS",
+    help: "how long a public registry's document is used without asking again (default 300000)",
+  },
+  {
+    name: "upstream-timeout-ms",
+    argument: "MS",
+    help: "longest wait for a public registry's document (default 30000)",
+  },
+  {
+    name: "idle-timeout-ms",
+    argument: "MS",
+    help: "a connection on which nothing moves for so long is closed (default 60000)",
+  },
   { name: "document-cache-bytes", argument: "BYTES", help: "memory for finished documents (default 64 MiB)" },
   { name: "asset-cache-bytes", argument: "BYTES", help: "memory for small assets (default 32 MiB)" },
-  { name: "upstream-cache-bytes", argument: "BYTES", help: "disk for public registries' documents (default 2 GiB)" },
+  {
+    name: "upstream-cache-bytes",
+    argument: "BYTES",
+    help: "disk for public registries' documents (default 2 GiB)",
+  },
 ];
 
 /** A setting that cannot be used; the message names it and says what would do. */
@@ -68,24 +104,47 @@ export function loadConfig(flags: Flags, env: NodeJS.ProcessEnv, cwd: string): C
   const fileName = (flags.config as string | undefined) ?? env.PORTCULLIS_CONFIG;
   const file = fileName === undefined ? {} : readConfigFile(resolve(cwd, fileName));
   const text = (name: string): string | undefined =>
-    (flags[name] as string | undefined) ?? nonEmpty(env[`PORTCULLIS_${constantCase(name)}`]) ?? (file[name] as string | undefined);
+    (flags[name] as string | undefined) ??
+    nonEmpty(env[`PORTCULLIS_${constantCase(name)}`]) ??
+    (file[name] as string | undefined);
   const read = <T>(name: string, schema: v.GenericSchema<unknown, T>, fallback: T): T => {
     const given = text(name);
     if (given === undefined) return fallback;
     const result = v.safeParse(schema, given);
-    if (!result.success) throw new ConfigError(`${name}: '${given}' ${result.issues[0]?.message ?? "is not usable"}`);
+    if (!result.success)
+      throw new ConfigError(`${name}: '${given}' ${result.issues[0]?.message ?? "is not usable"}`);
     return result.output;
   };
   return {
     listen: read("listen", LISTEN, { host: "127.0.0.1", port: 8484 }),
     data: resolve(cwd, text("data") ?? "data"),
     database: read("database", optionalUrl(/^postgres(ql)?:\/\//, "must be a postgres:// URL"), undefined),
-    blobs: read("blobs", optionalUrl(/^s3:\/\/[^/]+/, "must be s3://bucket or s3://bucket/prefix"), undefined),
-    account: read("account", v.pipe(v.string(), v.regex(ACCOUNT_ID, "must be twelve digits")), "000000000000"),
-    region: read("region", v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,64}$/, "must be a region name such as us-east-1")), "us-east-1"),
+    blobs: read(
+      "blobs",
+      optionalUrl(/^s3:\/\/[^/]+/, "must be s3://bucket or s3://bucket/prefix"),
+      undefined,
+    ),
+    account: read(
+      "account",
+      v.pipe(v.string(), v.regex(ACCOUNT_ID, "must be twelve digits")),
+      "000000000000",
+    ),
+    region: read(
+      "region",
+      v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,64}$/, "must be a region name such as us-east-1")),
+      "us-east-1",
+    ),
     publicUrl: read("public-url", PUBLIC_URL, undefined),
-    upstreams: { ...file.upstreams, ...upstreamsFromEnv(env), ...pairs((flags.upstream ?? []) as readonly string[]) },
-    logLevel: read("log-level", v.picklist(["debug", "info", "warn", "error"], "must be debug, info, warn or error"), "info"),
+    upstreams: {
+      ...file.upstreams,
+      ...upstreamsFromEnv(env),
+      ...pairs((flags.upstream ?? []) as readonly string[]),
+    },
+    logLevel: read(
+      "log-level",
+      v.picklist(["debug", "info", "warn", "error"], "must be debug, info, warn or error"),
+      "info",
+    ),
     assetBytesMax: read("asset-bytes-max", COUNT, 5 * 1024 ** 3),
     npmRequestBytesMax: read("npm-request-bytes-max", COUNT, 2 * 1024 ** 3),
     upstreamFreshnessMs: read("upstream-freshness-ms", COUNT, 300_000),
@@ -105,11 +164,7 @@ function constantCase(name: string): string {
   return name.toUpperCase().replace(/[^A-Z0-9]/g, "_");
 }
 
-const COUNT = v.pipe(
-  v.string(),
-  v.regex(/^[0-9]{1,15}$/, "must be a whole number"),
-  v.transform(Number),
-);
+const COUNT = v.pipe(v.string(), v.regex(/^[0-9]{1,15}$/, "must be a whole number"), v.transform(Number));
 
 const LISTEN = v.pipe(
   v.string(),
@@ -124,7 +179,10 @@ const LISTEN = v.pipe(
 const PUBLIC_URL = v.optional(
   v.pipe(
     v.string(),
-    v.check((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), "must be an http or https URL"),
+    v.check(
+      (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+      "must be an http or https URL",
+    ),
     v.transform((text) => text.replace(/\/+$/, "")),
   ),
 );
@@ -145,9 +203,12 @@ function pairs(given: readonly string[]): Record<string, string> {
 
 function upstream(name: string, url: string): [string, string] {
   if (!EXTERNAL_CONNECTIONS.has(name)) {
-    throw new ConfigError(`upstream: '${name}' is not an external connection; known are ${[...EXTERNAL_CONNECTIONS.keys()].join(", ")}`);
+    throw new ConfigError(
+      `upstream: '${name}' is not an external connection; known are ${[...EXTERNAL_CONNECTIONS.keys()].join(", ")}`,
+    );
   }
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw new ConfigError(`upstream: ${name} needs an http or https URL`);
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw new ConfigError(`upstream: ${name} needs an http or https URL`);
   return [name, url.endsWith("/") ? url : `${url}/`];
 }
 
@@ -170,11 +231,13 @@ function readConfigFile(path: string): FileConfig {
   } catch (error) {
     throw new ConfigError(`config: ${path} cannot be read as JSON: ${(error as Error).message}`);
   }
-  if (typeof content !== "object" || content === null || Array.isArray(content)) throw new ConfigError(`config: ${path} must hold a JSON object`);
+  if (typeof content !== "object" || content === null || Array.isArray(content))
+    throw new ConfigError(`config: ${path} must hold a JSON object`);
   const known = new Set(SETTINGS.map(({ name }) => name));
   const settings: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(content)) {
-    const name = key === "upstreams" ? "upstream" : key.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
+    const name =
+      key === "upstreams" ? "upstream" : key.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
     if (!known.has(name)) throw new ConfigError(`config: ${path} has the unknown key '${key}'`);
     if (name === "upstream") settings.upstreams = fileUpstreams(path, value);
     else if (typeof value === "string" || typeof value === "number") settings[name] = String(value);
@@ -185,6 +248,7 @@ function readConfigFile(path: string): FileConfig {
 
 function fileUpstreams(path: string, value: unknown): Record<string, string> {
   if (Array.isArray(value)) return pairs(value.map(String));
-  if (typeof value !== "object" || value === null) throw new ConfigError(`config: ${path}: 'upstreams' must be an object of name and URL`);
+  if (typeof value !== "object" || value === null)
+    throw new ConfigError(`config: ${path}: 'upstreams' must be an object of name and URL`);
   return Object.fromEntries(Object.entries(value).map(([name, url]) => upstream(name, String(url))));
 }

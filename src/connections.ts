@@ -44,17 +44,25 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
 type Urls = Readonly<Record<string, string>>;
 
-async function remember({ file, discoverByAsking, log }: ConnectionsOptions, quick: Urls): Promise<{ urls: Urls; later: Promise<Urls> }> {
+async function remember(
+  { file, discoverByAsking, log }: ConnectionsOptions,
+  quick: Urls,
+): Promise<{ urls: Urls; later: Promise<Urls> }> {
   const text = await readFile(file, "utf8").catch(() => undefined);
   if (text !== undefined) return { urls: parse(text, file, log), later: Promise.resolve({}) };
   await write(file, quick);
   const later = discoverByAsking().then(async (asked) => {
     const urls = { ...asked, ...quick };
     await write(file, urls);
-    log.info({ connections: Object.keys(urls) }, "wrote upstreams.json from the settings of this machine's package managers");
+    log.info(
+      { connections: Object.keys(urls) },
+      "wrote upstreams.json from the settings of this machine's package managers",
+    );
     return urls;
   });
-  later.catch((error: unknown) => log.warn({ error: String(error) }, "upstreams.json could not be completed"));
+  later.catch((error: unknown) =>
+    log.warn({ error: String(error) }, "upstreams.json could not be completed"),
+  );
   return { urls: quick, later };
 }
 
@@ -67,7 +75,9 @@ function parse(text: string, file: string, log: Log): Readonly<Record<string, st
   try {
     const content = JSON.parse(text) as unknown;
     if (typeof content === "object" && content !== null) {
-      return Object.fromEntries(Object.entries(content).filter(([, url]) => typeof url === "string" && URL.canParse(url))) as Record<string, string>;
+      return Object.fromEntries(
+        Object.entries(content).filter(([, url]) => typeof url === "string" && URL.canParse(url)),
+      ) as Record<string, string>;
     }
   } catch {
     // told below

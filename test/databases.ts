@@ -9,7 +9,9 @@ import { openDatabase } from "../src/store/database.ts";
 export function onEveryDatabase(name: string, suite: (open: () => Promise<Database>) => void): void {
   describe(`${name} on SQLite`, () => suite(() => openDatabase(":memory:")));
   const url = process.env.PORTCULLIS_TEST_POSTGRES;
-  if (url === undefined) describe.skip(`${name} on PostgreSQL (not installed on this machine)`, () => suite(() => openDatabase("")));
+  if (url === undefined)
+    describe.skip(`${name} on PostgreSQL (not installed on this machine)`, () =>
+      suite(() => openDatabase("")));
   else describe(`${name} on PostgreSQL`, () => suite(async () => openDatabase(await freshPostgres(url))));
 }
 

@@ -12,7 +12,9 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
-const FILES = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((file) => /\.ts$/.test(file) && !/\.(test|suite)\.ts$/.test(file));
+const FILES = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter(
+  (file) => /\.ts$/.test(file) && !/\.(test|suite)\.ts$/.test(file),
+);
 
 /** A file's room: the folder, with each format a room of its own; files at the top are the front hall. */
 function roomOf(path: string): string {
@@ -23,10 +25,14 @@ function roomOf(path: string): string {
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(SRC, file), "utf8");
-  const found = [...text.matchAll(/^(?:import|export)\s+(type\s)?[^;]*?from\s+"([^"]+)"|\bimport\(\s*"([^"]+)"/gm)];
+  const found = [
+    ...text.matchAll(/^(?:import|export)\s+(type\s)?[^;]*?from\s+"([^"]+)"|\bimport\(\s*"([^"]+)"/gm),
+  ];
   return found.map(([, type, from, dynamic]) => {
     const specifier = (from ?? dynamic) as string;
-    const local = specifier.startsWith(".") ? relative(SRC, resolve(SRC, dirname(file), specifier)) : undefined;
+    const local = specifier.startsWith(".")
+      ? relative(SRC, resolve(SRC, dirname(file), specifier))
+      : undefined;
     return { file, target: local ?? specifier, typeOnly: type !== undefined };
   });
 }
@@ -61,31 +67,44 @@ test("every room imports only what the house allows it", () => {
 });
 
 test("formats use only the router of http", () => {
-  const wrong = IMPORTS.filter(({ file, target }) => roomOf(file).startsWith("formats/") && roomOf(target) === "http" && target !== "http/route.ts");
+  const wrong = IMPORTS.filter(
+    ({ file, target }) =>
+      roomOf(file).startsWith("formats/") && roomOf(target) === "http" && target !== "http/route.ts",
+  );
   expect(wrong).toEqual([]);
 });
 
 test("the core is pure: no built-ins, no packages, no clock, no randomness, no process, nothing asynchronous", () => {
   const core = FILES.filter((file) => file.startsWith("core/"));
   expect(core.length).toBeGreaterThan(5);
-  expect(IMPORTS.filter(({ file, target }) => file.startsWith("core/") && !target.startsWith("core/"))).toEqual([]);
+  expect(
+    IMPORTS.filter(({ file, target }) => file.startsWith("core/") && !target.startsWith("core/")),
+  ).toEqual([]);
   for (const file of core) {
     const code = readFileSync(join(SRC, file), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
-    expect(code, file).not.toMatch(/Date\.now|new Date\(\)|Math\.random|\bprocess\b|\basync\b|\bawait\b|setTimeout|globalThis/);
+    expect(code, file).not.toMatch(
+      /Date\.now|new Date\(\)|Math\.random|\bprocess\b|\basync\b|\bawait\b|setTimeout|globalThis/,
+    );
   }
 });
 
 test("only app.ts builds; only config.ts reads the environment, besides what starts and discovers", () => {
   const readers = FILES.filter((file) => /process\.env/.test(readFileSync(join(SRC, file), "utf8")));
-  expect(readers.filter((file) => !["cli/serve.ts", "app.ts"].includes(file) && !file.startsWith("upstream/"))).toEqual([]);
+  expect(
+    readers.filter((file) => !["cli/serve.ts", "app.ts"].includes(file) && !file.startsWith("upstream/")),
+  ).toEqual([]);
 });
 
 test("a file opens with one sentence saying what it is", () => {
-  const silent = FILES.filter((file) => !file.endsWith(".gen.ts") && !readFileSync(join(SRC, file), "utf8").startsWith("// "));
+  const silent = FILES.filter(
+    (file) => !file.endsWith(".gen.ts") && !readFileSync(join(SRC, file), "utf8").startsWith("// "),
+  );
   expect(silent).toEqual([]);
 });
 
 test("files stay readable: seldom past 300 lines, never past 450", () => {
-  const long = FILES.filter((file) => !file.endsWith(".gen.ts") && readFileSync(join(SRC, file), "utf8").split("\n").length > 450);
+  const long = FILES.filter(
+    (file) => !file.endsWith(".gen.ts") && readFileSync(join(SRC, file), "utf8").split("\n").length > 450,
+  );
   expect(long).toEqual([]);
 });

@@ -16,7 +16,10 @@ export interface Postgres {
 export function findPostgres(): string | undefined {
   const debian = "/usr/lib/postgresql";
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
-  const places = [...versions.map((version) => join(debian, version, "bin")), ...(process.env.PATH ?? "").split(delimiter)];
+  const places = [
+    ...versions.map((version) => join(debian, version, "bin")),
+    ...(process.env.PATH ?? "").split(delimiter),
+  ];
   return places.find((place) => existsSync(join(place, "initdb")) && existsSync(join(place, "postgres")));
 }
 
@@ -32,11 +35,27 @@ export async function startPostgres(): Promise<Postgres | undefined> {
   const data = join(folder, "data");
   const port = await freePort();
   const run = (program: string, ...args: string[]): void => {
-    const command = process.getuid?.() === 0 ? ["runuser", "-u", "nobody", "--", join(bin, program), ...args] : [join(bin, program), ...args];
-    execFileSync(command[0] as string, command.slice(1), { stdio: ["ignore", "ignore", "pipe"], cwd: folder });
+    const command =
+      process.getuid?.() === 0
+        ? ["runuser", "-u", "nobody", "--", join(bin, program), ...args]
+        : [join(bin, program), ...args];
+    execFileSync(command[0] as string, command.slice(1), {
+      stdio: ["ignore", "ignore", "pipe"],
+      cwd: folder,
+    });
   };
   run("initdb", "-D", data, "-U", "portcullis", "--auth=trust", "--encoding=UTF8", "--no-sync");
-  run("pg_ctl", "-D", data, "-w", "-l", join(folder, "log"), "-o", `-c listen_addresses=127.0.0.1 -p ${port} -k ${folder} -c fsync=off -c max_connections=200`, "start");
+  run(
+    "pg_ctl",
+    "-D",
+    data,
+    "-w",
+    "-l",
+    join(folder, "log"),
+    "-o",
+    `-c listen_addresses=127.0.0.1 -p ${port} -k ${folder} -c fsync=off -c max_connections=200`,
+    "start",
+  );
   return {
     url: `postgres://portcullis@127.0.0.1:${port}`,
     async stop() {

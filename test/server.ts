@@ -50,7 +50,12 @@ export interface PublishOptions {
 /** Starts on `data` when given (and leaves it at close), else on a folder of its own. Settings are flags. */
 export async function startServer(settings: Flags = {}, data?: string): Promise<TestServer> {
   const folder = data ?? (await mkdtemp(join(tmpdir(), "portcullis-test-")));
-  const flags = { listen: "127.0.0.1:0", "log-level": process.env.TEST_LOG_LEVEL ?? "error", ...settings, data: folder };
+  const flags = {
+    listen: "127.0.0.1:0",
+    "log-level": process.env.TEST_LOG_LEVEL ?? "error",
+    ...settings,
+    data: folder,
+  };
   const app = await startApp(loadConfig(flags, {}, folder));
   const url = `http://${app.address.host}:${app.address.port}`;
   const credentials = await readFile(join(folder, "credentials"), "utf8").catch(() => "");
@@ -58,7 +63,10 @@ export async function startServer(settings: Flags = {}, data?: string): Promise<
   const client = new Codeartifact({
     endpoint: url,
     region: "us-east-1",
-    credentials: { accessKeyId: secret("aws_access_key_id"), secretAccessKey: secret("aws_secret_access_key") },
+    credentials: {
+      accessKeyId: secret("aws_access_key_id"),
+      secretAccessKey: secret("aws_secret_access_key"),
+    },
     maxAttempts: 1,
   });
   const tokens = new Map<string, Promise<string>>();
@@ -69,15 +77,31 @@ export async function startServer(settings: Flags = {}, data?: string): Promise<
     data: folder,
     client,
     token(domain = DOMAIN) {
-      const known = tokens.get(domain) ?? client.createDomain({ domain }).catch(() => undefined).then(async () => (await client.getAuthorizationToken({ domain })).authorizationToken as string);
+      const known =
+        tokens.get(domain) ??
+        client
+          .createDomain({ domain })
+          .catch(() => undefined)
+          .then(async () => (await client.getAuthorizationToken({ domain })).authorizationToken as string);
       tokens.set(domain, known);
       return known;
     },
     async repository(name, from = []) {
       await server.token();
       const connection = from.find((source) => source.includes(":"));
-      await client.createRepository({ domain: DOMAIN, repository: name, upstreams: from.filter((source) => !source.includes(":")).map((repositoryName) => ({ repositoryName })) });
-      if (connection !== undefined) await client.associateExternalConnection({ domain: DOMAIN, repository: name, externalConnection: connection });
+      await client.createRepository({
+        domain: DOMAIN,
+        repository: name,
+        upstreams: from
+          .filter((source) => !source.includes(":"))
+          .map((repositoryName) => ({ repositoryName })),
+      });
+      if (connection !== undefined)
+        await client.associateExternalConnection({
+          domain: DOMAIN,
+          repository: name,
+          externalConnection: connection,
+        });
     },
     npmUrl: (repository) => `${url}/npm/d/${DOMAIN}-${ACCOUNT}/${repository}/`,
     async npm(repository, path, init = {}) {
@@ -87,7 +111,11 @@ export async function startServer(settings: Flags = {}, data?: string): Promise<
     },
     async publish(repository, manifest, options) {
       const body = JSON.stringify(await publishBody(server.npmUrl(repository), manifest, options));
-      return server.npm(repository, encodeName(manifest.name), { method: "PUT", headers: { "content-type": "application/json" }, body });
+      return server.npm(repository, encodeName(manifest.name), {
+        method: "PUT",
+        headers: { "content-type": "application/json" },
+        body,
+      });
     },
     async versions(repository, name) {
       const answer = await server.npm(repository, encodeName(name));
@@ -96,7 +124,8 @@ export async function startServer(settings: Flags = {}, data?: string): Promise<
       if (!answer.ok) throw new Error(`${answer.status} ${document.error}`);
       return Object.keys(document.versions ?? {});
     },
-    tarball: (repository, name, version) => server.npm(repository, `${encodeName(name)}/-/${name.replace(/^@[^/]+\//, "")}-${version}.tgz`),
+    tarball: (repository, name, version) =>
+      server.npm(repository, `${encodeName(name)}/-/${name.replace(/^@[^/]+\//, "")}-${version}.tgz`),
     async close() {
       client.destroy();
       await app.close(1_000);
@@ -111,7 +140,11 @@ export function encodeName(name: string): string {
 }
 
 /** What `npm publish` sends. */
-export async function publishBody(base: string, manifest: Manifest, { tag = "latest", content = "", inside = manifest }: PublishOptions = {}): Promise<object> {
+export async function publishBody(
+  base: string,
+  manifest: Manifest,
+  { tag = "latest", content = "", inside = manifest }: PublishOptions = {},
+): Promise<object> {
   const tarball = await makeTarball(inside, content);
   const { name, version } = manifest;
   const file = `${name.replace(/^@[^/]+\//, "")}-${version}.tgz`;
@@ -126,7 +159,13 @@ export async function publishBody(base: string, manifest: Manifest, { tag = "lat
     "dist-tags": { [tag]: version },
     versions: { [version]: { ...manifest, _id: `${name}@${version}`, dist } },
     access: null,
-    _attachments: { [`${name}-${version}.tgz`]: { content_type: "application/octet-stream", data: tarball.toString("base64"), length: tarball.length } },
+    _attachments: {
+      [`${name}-${version}.tgz`]: {
+        content_type: "application/octet-stream",
+        data: tarball.toString("base64"),
+        length: tarball.length,
+      },
+    },
   };
 }
 

@@ -3,7 +3,9 @@ import { Command, CommanderError } from "commander";
 import { serveCommand } from "./serve.ts";
 
 const program = new Command("portcullis")
-  .description("A self-hosted package repository that speaks the AWS CodeArtifact API and guards who may add a package version")
+  .description(
+    "A self-hosted package repository that speaks the AWS CodeArtifact API and guards who may add a package version",
+  )
   .exitOverride()
   .addCommand(serveCommand());
 

@@ -11,7 +11,13 @@ export function serveCommand(): Command {
     .description("serve the API and the package managers")
     .option("--config <FILE>", "JSON file with the settings below as keys");
   for (const { name, argument, help } of SETTINGS) {
-    if (name === "upstream") command.option(`--${name} <${argument}>`, help, (value: string, list: string[]) => [...list, value], []);
+    if (name === "upstream")
+      command.option(
+        `--${name} <${argument}>`,
+        help,
+        (value: string, list: string[]) => [...list, value],
+        [],
+      );
     else command.option(`--${name} <${argument}>`, help);
   }
   return command.action(async (options: Record<string, string | string[]>) => serve(kebabKeys(options)));
@@ -20,7 +26,10 @@ export function serveCommand(): Command {
 /** Commander names options in camel case; settings are named as their flags. */
 function kebabKeys(options: Record<string, string | string[]>): Flags {
   return Object.fromEntries(
-    Object.entries(options).map(([key, value]) => [key.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`), value]),
+    Object.entries(options).map(([key, value]) => [
+      key.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`),
+      value,
+    ]),
   );
 }
 
@@ -29,7 +38,9 @@ async function serve(flags: Flags): Promise<void> {
   try {
     app = await startApp(loadConfig(flags, process.env, process.cwd()));
   } catch (error) {
-    process.stderr.write(`portcullis: ${error instanceof ConfigError ? error.message : startFailure(error)}\n`);
+    process.stderr.write(
+      `portcullis: ${error instanceof ConfigError ? error.message : startFailure(error)}\n`,
+    );
     process.exit(error instanceof ConfigError ? 2 : 1);
   }
   process.stdout.write(`listening on http://${app.address.host}:${app.address.port}\n`);
@@ -48,5 +59,7 @@ async function serve(flags: Flags): Promise<void> {
 
 function startFailure(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  return code === "EADDRINUSE" ? "the address is in use; choose another with --listen HOST:PORT" : `could not start: ${message}`;
+  return code === "EADDRINUSE"
+    ? "the address is in use; choose another with --listen HOST:PORT"
+    : `could not start: ${message}`;
 }

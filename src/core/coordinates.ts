@@ -1,6 +1,15 @@
 // What things are called: domain, repository, package, version, asset; their ARNs; the limits of their names (spec 1.1, 1.2).
 
-export const PACKAGE_FORMATS = ["npm", "pypi", "maven", "nuget", "generic", "ruby", "swift", "cargo"] as const;
+export const PACKAGE_FORMATS = [
+  "npm",
+  "pypi",
+  "maven",
+  "nuget",
+  "generic",
+  "ruby",
+  "swift",
+  "cargo",
+] as const;
 export type PackageFormat = (typeof PACKAGE_FORMATS)[number];
 
 export function isPackageFormat(text: string): text is PackageFormat {
@@ -56,9 +65,7 @@ export function packageArn(
 
 /** The pattern without its leading slash; exactly `*`, `$` and `%` encoded, in lower case (spec 1.2.4). */
 export function packageGroupArn(scope: ArnScope, owner: string, domain: string, pattern: string): string {
-  const encoded = pattern
-    .slice(1)
-    .replace(/[%*$]/g, (c) => (c === "%" ? "%25" : c === "*" ? "%2a" : "%24"));
+  const encoded = pattern.slice(1).replace(/[%*$]/g, (c) => (c === "%" ? "%25" : c === "*" ? "%2a" : "%24"));
   return `arn:aws:codeartifact:${scope.region}:${owner}:package-group/${domain}/${encoded}`;
 }
 

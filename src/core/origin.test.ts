@@ -1,8 +1,24 @@
 // The rules of spec section 2, exhaustively: every combination of facts, against a second formulation written from the table.
 import { describe, expect, test } from "vitest";
 import type { PackageKey } from "./coordinates.ts";
-import type { EntryFacts, GroupFacts, GroupMode, OriginSettings, Restriction, RestrictionType, WayIn } from "./origin.ts";
-import { decideEntry, decidePassage, effectiveMode, explain, firstArrivalSettings, RESTRICTION_TYPES, ruleText } from "./origin.ts";
+import type {
+  EntryFacts,
+  GroupFacts,
+  GroupMode,
+  OriginSettings,
+  Restriction,
+  RestrictionType,
+  WayIn,
+} from "./origin.ts";
+import {
+  decideEntry,
+  decidePassage,
+  effectiveMode,
+  explain,
+  firstArrivalSettings,
+  RESTRICTION_TYPES,
+  ruleText,
+} from "./origin.ts";
 
 const KEY: PackageKey = { format: "npm", namespace: "", name: "left-pad" };
 const RESTRICTIONS: readonly Restriction[] = ["ALLOW", "BLOCK"];
@@ -28,7 +44,8 @@ function* chains(): Generator<readonly GroupFacts[]> {
     for (const rootListed of [true, false]) {
       const root = group("/*", rootMode, rootListed);
       yield [root];
-      for (const mode of MODES) for (const listed of [true, false]) yield [group("/npm//left-pad$", mode, listed), root];
+      for (const mode of MODES)
+        for (const listed of [true, false]) yield [group("/npm//left-pad$", mode, listed), root];
     }
   }
 }
@@ -37,7 +54,9 @@ function* chains(): Generator<readonly GroupFacts[]> {
 function mayEnter({ way, settings, chain, repository }: EntryFacts): boolean {
   if (chain.association === "WEAK") return false;
   if (way === "COPY") return true;
-  const column = { PUBLISH: "publish", EXTERNAL_UPSTREAM: "upstream", INTERNAL_UPSTREAM: "upstream" }[way] as keyof OriginSettings;
+  const column = { PUBLISH: "publish", EXTERNAL_UPSTREAM: "upstream", INTERNAL_UPSTREAM: "upstream" }[
+    way
+  ] as keyof OriginSettings;
   const packageAllows = settings ? settings[column] === "ALLOW" : true;
   const deciding = chain.groups.filter((g) => g.modes[way] !== "INHERIT")[0] as GroupFacts;
   const table: Record<string, boolean> = {
@@ -55,12 +74,19 @@ describe("decideEntry", () => {
       for (const association of ["STRONG", "WEAK"] as const) {
         for (const way of WAYS) {
           for (const settings of SETTINGS) {
-            const facts: EntryFacts = { way, key: KEY, repository: "R", settings, chain: { association, groups } };
+            const facts: EntryFacts = {
+              way,
+              key: KEY,
+              repository: "R",
+              settings,
+              chain: { association, groups },
+            };
             const decision = decideEntry(facts);
             combinations++;
             expect(decision.allowed, JSON.stringify(facts)).toBe(mayEnter(facts));
             if (!decision.allowed) expect(decision.reasons.length).toBeGreaterThan(0);
-            for (const reason of decision.reasons) expect(reason.effect).toBe(decision.allowed ? "ALLOW" : "BLOCK");
+            for (const reason of decision.reasons)
+              expect(reason.effect).toBe(decision.allowed ? "ALLOW" : "BLOCK");
           }
         }
       }
@@ -80,7 +106,9 @@ describe("decideEntry", () => {
       "package setting publish=BLOCK; repository=R; package=/npm//left-pad",
       "package group /* PUBLISH=BLOCK; repository=R; package=/npm//left-pad",
     ]);
-    expect(decision.reasons.map(explain).join(" ")).toMatch(/PutPackageOriginConfiguration.*UpdatePackageGroupOriginConfiguration/);
+    expect(decision.reasons.map(explain).join(" ")).toMatch(
+      /PutPackageOriginConfiguration.*UpdatePackageGroupOriginConfiguration/,
+    );
   });
 
   test("2.3.3: a weak association is refused under the group's name, whatever its modes", () => {
@@ -89,7 +117,10 @@ describe("decideEntry", () => {
       key: KEY,
       repository: "R",
       settings: undefined,
-      chain: { association: "WEAK", groups: [group("/npm//Left-Pad$", "ALLOW", true), group("/*", "ALLOW", true)] },
+      chain: {
+        association: "WEAK",
+        groups: [group("/npm//Left-Pad$", "ALLOW", true), group("/*", "ALLOW", true)],
+      },
     });
     expect(decision.allowed).toBe(false);
     expect(decision.reasons.map(ruleText)).toEqual([
@@ -99,7 +130,9 @@ describe("decideEntry", () => {
 
   test("a chain in which every group inherits is refused: an unknown fails closed", () => {
     const chain = { association: "STRONG", groups: [group("/*", "INHERIT", true)] } as const;
-    expect(decideEntry({ way: "PUBLISH", key: KEY, repository: "R", settings: undefined, chain }).allowed).toBe(false);
+    expect(
+      decideEntry({ way: "PUBLISH", key: KEY, repository: "R", settings: undefined, chain }).allowed,
+    ).toBe(false);
   });
 });
 
@@ -127,16 +160,28 @@ describe("firstArrivalSettings", () => {
     ["INTERNAL_UPSTREAM", "INTERNAL", "BLOCK", "ALLOW"],
     ["COPY", "INTERNAL", "ALLOW", "BLOCK"],
     ["COPY", "EXTERNAL", "BLOCK", "ALLOW"],
-  ])("2.2.1: by %s of %s origin, all groups open: publish=%s, upstream=%s", (way, origin, publish, upstream) => {
-    expect(firstArrivalSettings(way, origin, open)).toEqual({ publish, upstream });
-  });
+  ])(
+    "2.2.1: by %s of %s origin, all groups open: publish=%s, upstream=%s",
+    (way, origin, publish, upstream) => {
+      expect(firstArrivalSettings(way, origin, open)).toEqual({ publish, upstream });
+    },
+  );
 
   test("2.2.2: any restricted way makes the package defer to its group, whichever way it came", () => {
     for (const restricted of RESTRICTION_TYPES) {
       for (const mode of ["BLOCK", "ALLOW_SPECIFIC_REPOSITORIES"] as const) {
-        const modes = { PUBLISH: "ALLOW", EXTERNAL_UPSTREAM: "ALLOW", INTERNAL_UPSTREAM: "ALLOW", [restricted]: mode } as Record<RestrictionType, GroupMode>;
+        const modes = {
+          PUBLISH: "ALLOW",
+          EXTERNAL_UPSTREAM: "ALLOW",
+          INTERNAL_UPSTREAM: "ALLOW",
+          [restricted]: mode,
+        } as Record<RestrictionType, GroupMode>;
         const chain = { association: "STRONG", groups: [{ ...group("/*", "ALLOW", true), modes }] } as const;
-        for (const way of WAYS) expect(firstArrivalSettings(way, "INTERNAL", chain)).toEqual({ publish: "ALLOW", upstream: "ALLOW" });
+        for (const way of WAYS)
+          expect(firstArrivalSettings(way, "INTERNAL", chain)).toEqual({
+            publish: "ALLOW",
+            upstream: "ALLOW",
+          });
       }
     }
   });

@@ -14,7 +14,11 @@ export interface OriginSettings {
 export type RestrictionType = "PUBLISH" | "EXTERNAL_UPSTREAM" | "INTERNAL_UPSTREAM";
 export type WayIn = RestrictionType | "COPY";
 
-export const RESTRICTION_TYPES: readonly RestrictionType[] = ["PUBLISH", "EXTERNAL_UPSTREAM", "INTERNAL_UPSTREAM"];
+export const RESTRICTION_TYPES: readonly RestrictionType[] = [
+  "PUBLISH",
+  "EXTERNAL_UPSTREAM",
+  "INTERNAL_UPSTREAM",
+];
 
 export type GroupMode = "ALLOW" | "ALLOW_SPECIFIC_REPOSITORIES" | "BLOCK" | "INHERIT";
 
@@ -44,7 +48,12 @@ export interface EntryFacts {
 
 export type Rule =
   | { readonly kind: "package-setting"; readonly setting: "publish" | "upstream" }
-  | { readonly kind: "group"; readonly pattern: string; readonly type: RestrictionType; readonly mode: Exclude<GroupMode, "INHERIT"> }
+  | {
+      readonly kind: "group";
+      readonly pattern: string;
+      readonly type: RestrictionType;
+      readonly mode: Exclude<GroupMode, "INHERIT">;
+    }
   | { readonly kind: "weak-association"; readonly pattern: string };
 
 /** One rule that took part in a decision. The same value is printed in refusals, logs, journal and console. */
@@ -66,7 +75,8 @@ export interface Decision {
  * the association (2.5.5).
  */
 export function decideEntry(facts: EntryFacts): Decision {
-  const asked = facts.chain.association === "WEAK" ? [weakReason(facts)] : [settingReason(facts), groupReason(facts)];
+  const asked =
+    facts.chain.association === "WEAK" ? [weakReason(facts)] : [settingReason(facts), groupReason(facts)];
   const reasons = asked.filter((reason) => reason !== undefined);
   const refusing = reasons.filter((reason) => reason.effect === "BLOCK");
   return refusing.length > 0 ? { allowed: false, reasons: refusing } : { allowed: true, reasons };
@@ -76,14 +86,23 @@ export function decideEntry(facts: EntryFacts): Decision {
  * The package-level half alone: does this repository's own record cut the package off from everything upstream of it?
  * Decides about a repository that a version would pass through without being kept (2.4.3, 2.4.5).
  */
-export function decidePassage(key: PackageKey, repository: string, settings: OriginSettings | undefined): Decision {
+export function decidePassage(
+  key: PackageKey,
+  repository: string,
+  settings: OriginSettings | undefined,
+): Decision {
   const reason = packageReason(key, repository, "upstream", settings);
   return { allowed: reason?.effect !== "BLOCK", reasons: reason === undefined ? [] : [reason] };
 }
 
 function weakReason(facts: EntryFacts): Reason {
   const pattern = facts.chain.groups[0]?.pattern ?? "/*";
-  return { effect: "BLOCK", rule: { kind: "weak-association", pattern }, repository: facts.repository, key: facts.key };
+  return {
+    effect: "BLOCK",
+    rule: { kind: "weak-association", pattern },
+    repository: facts.repository,
+    key: facts.key,
+  };
 }
 
 function settingReason({ way, key, repository, settings }: EntryFacts): Reason | undefined {
@@ -105,7 +124,8 @@ function groupReason({ way, key, repository, chain }: EntryFacts): Reason | unde
   if (way === "COPY") return undefined;
   const { mode, group } = effectiveMode(chain.groups, way);
   const allowed =
-    mode === "ALLOW" || (mode === "ALLOW_SPECIFIC_REPOSITORIES" && group.allowedRepositories[way].has(repository));
+    mode === "ALLOW" ||
+    (mode === "ALLOW_SPECIFIC_REPOSITORIES" && group.allowedRepositories[way].has(repository));
   return {
     effect: allowed ? "ALLOW" : "BLOCK",
     rule: { kind: "group", pattern: group.pattern, type: way, mode },

@@ -12,7 +12,11 @@ export interface PermissionDecision {
  * `action` carries its service prefix, e.g. `codeartifact:ReadFromRepository`. A statement with a condition never
  * allows and always denies until conditions are evaluated: unknown facts fail closed.
  */
-export function evaluate(policies: readonly PolicyDocument[], action: string, resource: string): PermissionDecision {
+export function evaluate(
+  policies: readonly PolicyDocument[],
+  action: string,
+  resource: string,
+): PermissionDecision {
   const allowing: PolicyStatement[] = [];
   const denying: PolicyStatement[] = [];
   for (const { Statement } of policies) {
@@ -38,7 +42,11 @@ function covers(statement: PolicyStatement, action: string, resource: string): b
     : !matchesAny(statement.NotResource, resource, false);
 }
 
-function matchesAny(patterns: string | readonly string[] | undefined, text: string, foldCase: boolean): boolean {
+function matchesAny(
+  patterns: string | readonly string[] | undefined,
+  text: string,
+  foldCase: boolean,
+): boolean {
   if (patterns === undefined) return false;
   const list = typeof patterns === "string" ? [patterns] : patterns;
   return list.some((pattern) => matchesGlob(foldCase ? pattern.toLowerCase() : pattern, text));

@@ -24,20 +24,33 @@ function graphOf(shape: Record<string, readonly string[]>): Map<number, GraphRep
   );
 }
 
-function chain(modes: Partial<GroupChain["groups"][0]["modes"]> = {}, internal: readonly string[] = [], external: readonly string[] = []): GroupChain {
+function chain(
+  modes: Partial<GroupChain["groups"][0]["modes"]> = {},
+  internal: readonly string[] = [],
+  external: readonly string[] = [],
+): GroupChain {
   return {
     association: "STRONG",
     groups: [
       {
         pattern: "/*",
         modes: { PUBLISH: "ALLOW", EXTERNAL_UPSTREAM: "ALLOW", INTERNAL_UPSTREAM: "ALLOW", ...modes },
-        allowedRepositories: { PUBLISH: new Set(), EXTERNAL_UPSTREAM: new Set(external), INTERNAL_UPSTREAM: new Set(internal) },
+        allowedRepositories: {
+          PUBLISH: new Set(),
+          EXTERNAL_UPSTREAM: new Set(external),
+          INTERNAL_UPSTREAM: new Set(internal),
+        },
       },
     ],
   };
 }
 
-function seen(shape: Record<string, readonly string[]>, root: string, settings: Record<string, OriginSettings> = {}, groups = chain()) {
+function seen(
+  shape: Record<string, readonly string[]>,
+  root: string,
+  settings: Record<string, OriginSettings> = {},
+  groups = chain(),
+) {
   const names = Object.keys(shape);
   const result = reach({
     graph: graphOf(shape),
@@ -68,12 +81,22 @@ test("4.1.1: a lookup inspects 25 repositories at most", () => {
 
 test("4.1.3: a cycle is found however long, and only when there is one", () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(7), fc.nat(7)), { maxLength: 16 }), fc.nat(7), fc.nat(7), (edges, from, to) => {
-      const upstreams = (id: number) => edges.filter(([a, b]) => a < b && a === id).map(([, b]) => b);
-      const graph = new Map(Array.from({ length: 8 }, (_, id) => [id, { id, name: `r${id}`, upstreams: upstreams(id), connections: [] }]));
-      const reachable = (start: number): boolean => start === from || upstreams(start).some(reachable);
-      expect(wouldCycle(graph, from, [to])).toBe(reachable(to));
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.nat(7), fc.nat(7)), { maxLength: 16 }),
+      fc.nat(7),
+      fc.nat(7),
+      (edges, from, to) => {
+        const upstreams = (id: number) => edges.filter(([a, b]) => a < b && a === id).map(([, b]) => b);
+        const graph = new Map(
+          Array.from({ length: 8 }, (_, id) => [
+            id,
+            { id, name: `r${id}`, upstreams: upstreams(id), connections: [] },
+          ]),
+        );
+        const reachable = (start: number): boolean => start === from || upstreams(start).some(reachable);
+        expect(wouldCycle(graph, from, [to])).toBe(reachable(to));
+      },
+    ),
   );
 });
 
@@ -97,25 +120,41 @@ describe("reach", () => {
   });
 
   test("2.4.6: a blocked holder shows what it holds, and its registry is not asked", () => {
-    expect(seen(CHAIN, "A", { C: UPSTREAM_BLOCKED })).toMatchObject({ repositories: "A B C", connections: "" });
+    expect(seen(CHAIN, "A", { C: UPSTREAM_BLOCKED })).toMatchObject({
+      repositories: "A B C",
+      connections: "",
+    });
   });
 
   test("2.4.2: a group's INTERNAL_UPSTREAM is asked of the receiving repository only", () => {
     const groups = chain({ INTERNAL_UPSTREAM: "ALLOW_SPECIFIC_REPOSITORIES" }, ["A"]);
-    expect(seen(CHAIN, "A", {}, groups)).toMatchObject({ repositories: "A B C", connections: "C>public:npmjs" });
+    expect(seen(CHAIN, "A", {}, groups)).toMatchObject({
+      repositories: "A B C",
+      connections: "C>public:npmjs",
+    });
     expect(seen(CHAIN, "B", {}, groups)).toMatchObject({ repositories: "B", connections: "" });
   });
 
   test("2.8 #8: the holder on the EXTERNAL list and the asked repository on the INTERNAL list see it, a third does not", () => {
     const shape = { R: ["U"], R2: ["U"], U: ["public:npmjs"] };
-    const groups = chain({ EXTERNAL_UPSTREAM: "ALLOW_SPECIFIC_REPOSITORIES", INTERNAL_UPSTREAM: "ALLOW_SPECIFIC_REPOSITORIES" }, ["R"], ["U"]);
-    expect(seen(shape, "R", {}, groups)).toMatchObject({ repositories: "R U", connections: "U>public:npmjs" });
+    const groups = chain(
+      { EXTERNAL_UPSTREAM: "ALLOW_SPECIFIC_REPOSITORIES", INTERNAL_UPSTREAM: "ALLOW_SPECIFIC_REPOSITORIES" },
+      ["R"],
+      ["U"],
+    );
+    expect(seen(shape, "R", {}, groups)).toMatchObject({
+      repositories: "R U",
+      connections: "U>public:npmjs",
+    });
     expect(seen(shape, "R2", {}, groups)).toMatchObject({ repositories: "R2", connections: "" });
   });
 
   test("a group that blocks INTERNAL_UPSTREAM leaves the repository's own connection open", () => {
     const groups = chain({ INTERNAL_UPSTREAM: "BLOCK" });
-    expect(seen({ R: ["public:npmjs"] }, "R", {}, groups)).toMatchObject({ connections: "R>public:npmjs", hidden: [] });
+    expect(seen({ R: ["public:npmjs"] }, "R", {}, groups)).toMatchObject({
+      connections: "R>public:npmjs",
+      hidden: [],
+    });
   });
 
   test("another path to the same repository is used when the first is cut", () => {

@@ -22,7 +22,11 @@ export function searchOrder(graph: RepositoryGraph, rootId: number): readonly Gr
 }
 
 /** Whether giving `repositoryId` these upstreams would make it its own upstream, directly or not (spec 4.1.3). */
-export function wouldCycle(graph: RepositoryGraph, repositoryId: number, upstreams: readonly number[]): boolean {
+export function wouldCycle(
+  graph: RepositoryGraph,
+  repositoryId: number,
+  upstreams: readonly number[],
+): boolean {
   const pending = [...upstreams];
   const seen = new Set<number>();
   for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
@@ -81,7 +85,13 @@ export function reach({ graph, rootId, key, chain, settings }: ReachFacts): Reac
   const root = graph.get(rootId);
   if (root === undefined) return { repositories: [], connections: [], hidden };
 
-  const inward = decideEntry({ way: "INTERNAL_UPSTREAM", key, repository: root.name, settings: settings.get(rootId), chain });
+  const inward = decideEntry({
+    way: "INTERNAL_UPSTREAM",
+    key,
+    repository: root.name,
+    settings: settings.get(rootId),
+    chain,
+  });
   const mayLeave = (at: GraphRepository): boolean => {
     if (at.upstreams.length === 0) return false;
     const passage = at.id === rootId ? inward : decidePassage(key, at.name, settings.get(at.id));
@@ -93,7 +103,13 @@ export function reach({ graph, rootId, key, chain, settings }: ReachFacts): Reac
   const connections = [];
   for (const holder of repositories) {
     for (const connection of holder.connections) {
-      const entry = decideEntry({ way: "EXTERNAL_UPSTREAM", key, repository: holder.name, settings: settings.get(holder.id), chain });
+      const entry = decideEntry({
+        way: "EXTERNAL_UPSTREAM",
+        key,
+        repository: holder.name,
+        settings: settings.get(holder.id),
+        chain,
+      });
       if (entry.allowed) connections.push({ holder, connection });
       else hidden.push(...entry.reasons);
     }

@@ -66,6 +66,8 @@ export interface ExternalFormat {
 }
 
 export interface IndexFile {
+  /** The external connection it came through, for messages. */
+  readonly connection: string;
   readonly file: string;
   readonly gzip: boolean;
   readonly digest: string;

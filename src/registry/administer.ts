@@ -7,7 +7,13 @@ import type { OriginSettings } from "../core/origin.ts";
 import { DIRECT_UPSTREAMS_MAX, wouldCycle } from "../core/upstreams.ts";
 import type { Queries } from "../store/database.ts";
 import type { DomainSnapshot } from "../store/domains.ts";
-import { countRepositories, deleteDomain as deleteDomainRow, findDomain, insertDomain, touchDomain } from "../store/domains.ts";
+import {
+  countRepositories,
+  deleteDomain as deleteDomainRow,
+  findDomain,
+  insertDomain,
+  touchDomain,
+} from "../store/domains.ts";
 import { appendJournal } from "../store/journal.ts";
 import { findPackage, insertPackage, updateSettings } from "../store/packages.ts";
 import * as rows from "../store/repositories.ts";
@@ -37,7 +43,10 @@ function keyArn(region: string, account: string, key: string | undefined): strin
 export async function createDomain(
   deps: RegistryDeps,
   name: string,
-  options: { readonly encryptionKey?: string | undefined; readonly tags?: readonly ResourceTag[] | undefined },
+  options: {
+    readonly encryptionKey?: string | undefined;
+    readonly tags?: readonly ResourceTag[] | undefined;
+  },
   { caller }: RequestContext,
 ): Promise<DomainRecord> {
   const owner = caller.account;
@@ -47,33 +56,48 @@ export async function createDomain(
     const taken = await findDomain(tx, owner, name);
     const created =
       taken === undefined
-        ? await insertDomain(tx, { owner, name, encryptionKey: keyArn(deps.region, owner, options.encryptionKey), createdAt: deps.now() })
+        ? await insertDomain(tx, {
+            owner,
+            name,
+            encryptionKey: keyArn(deps.region, owner, options.encryptionKey),
+            createdAt: deps.now(),
+          })
         : undefined;
-    if (created === undefined) throw conflict(`Domain '${name}' already exists in account '${owner}'.`, "domain", name);
+    if (created === undefined)
+      throw conflict(`Domain '${name}' already exists in account '${owner}'.`, "domain", name);
     await rows.insertResourceTags(tx, arn, uniqueTags(options.tags));
     return created;
   });
 }
 
 function uniqueTags(tags: readonly ResourceTag[] = []): readonly ResourceTag[] {
-  if (new Set(tags.map(({ key }) => key)).size !== tags.length) throw invalid("A tag key appears more than once in 'tags'.");
+  if (new Set(tags.map(({ key }) => key)).size !== tags.length)
+    throw invalid("A tag key appears more than once in 'tags'.");
   for (const { key, value } of tags) {
     if (key === rows.DIST_TAGS_KEY && value !== "upstream" && value !== "downstream") {
-      throw invalid(`The resource tag '${key}' says whose dist-tag wins: 'upstream' or 'downstream', not '${value}'.`);
+      throw invalid(
+        `The resource tag '${key}' says whose dist-tag wins: 'upstream' or 'downstream', not '${value}'.`,
+      );
     }
   }
   return tags;
 }
 
 /** Refused while a repository is left, in the service's words (spec 1.3.4). Undefined when there was no such domain. */
-export async function deleteDomain(deps: RegistryDeps, owner: string, name: string, { caller }: RequestContext): Promise<DomainRecord | undefined> {
+export async function deleteDomain(
+  deps: RegistryDeps,
+  owner: string,
+  name: string,
+  { caller }: RequestContext,
+): Promise<DomainRecord | undefined> {
   const arn = domainArn(deps, owner, name);
   authorizeResource(caller, "DeleteDomain", arn);
   const gone = await deps.database.write(async (tx) => {
     const found = await findDomain(tx, owner, name);
     if (found === undefined) return undefined;
     await deps.database.lockDomain(tx, found.id);
-    if ((await countRepositories(tx, found.id)) > 0) throw conflict("Domain must contain 0 repositories before deletion", "domain", name);
+    if ((await countRepositories(tx, found.id)) > 0)
+      throw conflict("Domain must contain 0 repositories before deletion", "domain", name);
     await deleteDomainRow(tx, found.id);
     await rows.deleteResourceTags(tx, arn);
     return found;
@@ -98,7 +122,8 @@ export async function createRepository(
   const arn = repositoryArn(deps, domain.owner, domain.name, name);
   authorizeResource(caller, "CreateRepository", arn);
   await changeDomain(deps, domain, async (tx, snapshot) => {
-    if (snapshot.byName.has(name)) throw conflict(`Repository '${name}' already exists in domain '${domain.name}'.`, "repository", name);
+    if (snapshot.byName.has(name))
+      throw conflict(`Repository '${name}' already exists in domain '${domain.name}'.`, "repository", name);
     const upstreams = resolveUpstreams(deps, caller, snapshot, undefined, name, options.upstreams ?? []);
     const id = await rows.insertRepository(tx, {
       domainId: snapshot.domain.id,
@@ -107,19 +132,29 @@ export async function createRepository(
       description: options.description,
       createdAt: deps.now(),
     });
-    if (id === undefined) throw conflict(`Repository '${name}' already exists in domain '${domain.name}'.`, "repository", name);
+    if (id === undefined)
+      throw conflict(`Repository '${name}' already exists in domain '${domain.name}'.`, "repository", name);
     await rows.replaceUpstreams(tx, id, upstreams);
     await rows.insertResourceTags(tx, arn, uniqueTags(options.tags));
   });
   return findRepository(deps, domain, name);
 }
 
-export async function updateRepository(deps: RegistryDeps, repository: RepositoryRecord, change: RepositoryChange, { caller }: RequestContext): Promise<RepositoryRecord> {
+export async function updateRepository(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  change: RepositoryChange,
+  { caller }: RequestContext,
+): Promise<RepositoryRecord> {
   authorizeRepository(deps.region, caller, "UpdateRepository", repository);
   await changeDomain(deps, repository.domain, async (tx, snapshot) => {
     const now = repositoryIn(snapshot, repository.name);
     if (change.upstreams !== undefined) {
-      await rows.replaceUpstreams(tx, now.id, resolveUpstreams(deps, caller, snapshot, now.id, now.name, change.upstreams));
+      await rows.replaceUpstreams(
+        tx,
+        now.id,
+        resolveUpstreams(deps, caller, snapshot, now.id, now.name, change.upstreams),
+      );
     }
     if (change.description !== undefined) await rows.updateDescription(tx, now.id, change.description);
   });
@@ -127,7 +162,11 @@ export async function updateRepository(deps: RegistryDeps, repository: Repositor
 }
 
 /** What another repository retained stays its own (spec 1.4.5); it only loses the way here. */
-export async function deleteRepository(deps: RegistryDeps, repository: RepositoryRecord, { caller }: RequestContext): Promise<RepositoryRecord> {
+export async function deleteRepository(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  { caller }: RequestContext,
+): Promise<RepositoryRecord> {
   authorizeRepository(deps.region, caller, "DeleteRepository", repository);
   await changeDomain(deps, repository.domain, async (tx, snapshot) => {
     const now = repositoryIn(snapshot, repository.name);
@@ -137,16 +176,27 @@ export async function deleteRepository(deps: RegistryDeps, repository: Repositor
   return repository;
 }
 
-export async function associateConnection(deps: RegistryDeps, repository: RepositoryRecord, connection: string, { caller }: RequestContext): Promise<RepositoryRecord> {
+export async function associateConnection(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  connection: string,
+  { caller }: RequestContext,
+): Promise<RepositoryRecord> {
   authorizeRepository(deps.region, caller, "AssociateExternalConnection", repository);
   if (!EXTERNAL_CONNECTIONS.has(connection)) {
-    throw invalid(`There is no external connection '${connection}'. Known: ${[...EXTERNAL_CONNECTIONS.keys()].join(", ")}.`);
+    throw invalid(
+      `There is no external connection '${connection}'. Known: ${[...EXTERNAL_CONNECTIONS.keys()].join(", ")}.`,
+    );
   }
   await changeDomain(deps, repository.domain, async (tx, snapshot) => {
     const now = repositoryIn(snapshot, repository.name);
     const [existing] = now.connections;
     if (existing !== undefined) {
-      throw conflict(`Repository '${now.name}' already has the external connection '${existing}'; a repository has one at most.`, "repository", now.name);
+      throw conflict(
+        `Repository '${now.name}' already has the external connection '${existing}'; a repository has one at most.`,
+        "repository",
+        now.name,
+      );
     }
     await rows.insertConnection(tx, now.id, connection);
   });
@@ -154,12 +204,21 @@ export async function associateConnection(deps: RegistryDeps, repository: Reposi
 }
 
 /** What was retained through it stays (spec 4.4.2). */
-export async function disassociateConnection(deps: RegistryDeps, repository: RepositoryRecord, connection: string, { caller }: RequestContext): Promise<RepositoryRecord> {
+export async function disassociateConnection(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  connection: string,
+  { caller }: RequestContext,
+): Promise<RepositoryRecord> {
   authorizeRepository(deps.region, caller, "DisassociateExternalConnection", repository);
   await changeDomain(deps, repository.domain, async (tx, snapshot) => {
     const now = repositoryIn(snapshot, repository.name);
     if (!now.connections.includes(connection)) {
-      throw notFound(`Repository '${now.name}' has no external connection '${connection}'.`, "repository", now.name);
+      throw notFound(
+        `Repository '${now.name}' has no external connection '${connection}'.`,
+        "repository",
+        now.name,
+      );
     }
     await rows.deleteConnection(tx, now.id, connection);
   });
@@ -199,7 +258,11 @@ export async function putOriginConfiguration(
 }
 
 /** Throws what the service would: the domain's or the repository's ResourceNotFoundException. */
-export async function findRepository(deps: RegistryDeps, domain: { readonly owner: string; readonly name: string }, name: string): Promise<RepositoryRecord> {
+export async function findRepository(
+  deps: RegistryDeps,
+  domain: { readonly owner: string; readonly name: string },
+  name: string,
+): Promise<RepositoryRecord> {
   return repositoryIn(await deps.catalog.domain(domain.owner, domain.name), name);
 }
 
@@ -240,15 +303,22 @@ function resolveUpstreams(
   names: readonly string[],
 ): readonly number[] {
   if (names.length > DIRECT_UPSTREAMS_MAX) {
-    throw new Fault("ServiceQuotaExceededException", `A repository has ${DIRECT_UPSTREAMS_MAX} direct upstreams at most; ${names.length} were given.`, {
-      resourceType: "repository",
-      resourceId: repositoryName,
-    });
+    throw new Fault(
+      "ServiceQuotaExceededException",
+      `A repository has ${DIRECT_UPSTREAMS_MAX} direct upstreams at most; ${names.length} were given.`,
+      {
+        resourceType: "repository",
+        resourceId: repositoryName,
+      },
+    );
   }
-  if (new Set(names).size !== names.length) throw invalid("An upstream repository appears more than once in 'upstreams'.");
-  if (names.includes(repositoryName)) throw invalid(`Repository '${repositoryName}' cannot be its own upstream.`);
+  if (new Set(names).size !== names.length)
+    throw invalid("An upstream repository appears more than once in 'upstreams'.");
+  if (names.includes(repositoryName))
+    throw invalid(`Repository '${repositoryName}' cannot be its own upstream.`);
   const upstreams = names.map((name) => repositoryIn(snapshot, name));
-  for (const upstream of upstreams) authorizeRepository(deps.region, caller, "AssociateWithDownstreamRepository", upstream);
+  for (const upstream of upstreams)
+    authorizeRepository(deps.region, caller, "AssociateWithDownstreamRepository", upstream);
   const ids = upstreams.map(({ id }) => id);
   if (repositoryId !== undefined && wouldCycle(snapshot.repositories, repositoryId, ids)) {
     throw invalid(`These upstreams would make repository '${repositoryName}' an upstream of itself.`);

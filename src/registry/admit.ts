@@ -27,7 +27,11 @@ export interface Arrival {
 }
 
 /** Asks without writing: the early question, before bytes or network are spent. */
-export async function consider(db: Queries, snapshot: DomainSnapshot, arrival: Arrival): Promise<{ decision: Decision; record: PackageRecord | undefined }> {
+export async function consider(
+  db: Queries,
+  snapshot: DomainSnapshot,
+  arrival: Arrival,
+): Promise<{ decision: Decision; record: PackageRecord | undefined }> {
   const record = await findPackage(db, arrival.repository.id, arrival.key);
   const decision = decideEntry({
     way: arrival.way,
@@ -78,7 +82,11 @@ export async function record(
       version: version.version,
       actor: told.context.caller.arn,
       requestId: told.context.requestId,
-      detail: { origin: version.origin, settings: into.package.settings, assets: assets.map(({ name, digests }) => ({ name, sha256: digests.sha256 })) },
+      detail: {
+        origin: version.origin,
+        settings: into.package.settings,
+        assets: assets.map(({ name, digests }) => ({ name, sha256: digests.sha256 })),
+      },
     },
   ]);
   return { ...version, id, packageId: into.package.id };
@@ -103,7 +111,14 @@ export async function recordRefusal(
   context: RequestContext,
 ): Promise<void> {
   deps.log.info(
-    { repository: arrival.repository.name, package: packagePath(arrival.key), version, way: arrival.way, rules: reasons.map(ruleText), requestId: context.requestId },
+    {
+      repository: arrival.repository.name,
+      package: packagePath(arrival.key),
+      version,
+      way: arrival.way,
+      rules: reasons.map(ruleText),
+      requestId: context.requestId,
+    },
     "origin control refused a version",
   );
   await deps.database.write((tx) =>

@@ -26,7 +26,12 @@ export interface AssetQuestion {
 }
 
 /** First hit in search order ends the search, whatever its status (spec 4.2.1, 4.3.9). */
-export async function findAsset(deps: RegistryDeps, external: External, ingestion: Ingestion, question: AssetQuestion): Promise<AssetSource> {
+export async function findAsset(
+  deps: RegistryDeps,
+  external: External,
+  ingestion: Ingestion,
+  question: AssetQuestion,
+): Promise<AssetSource> {
   const lookup = await look(deps, question.repository, question.key);
   const held = await firstHolding(deps, lookup, question.version);
   try {
@@ -41,15 +46,32 @@ export async function findAsset(deps: RegistryDeps, external: External, ingestio
   }
 }
 
-async function firstHolding(deps: RegistryDeps, { packages }: Lookup, version: string): Promise<VersionRecord | undefined> {
-  const rows = await findVersionIn(deps.database.read, packages.map(({ id }) => id), version);
+async function firstHolding(
+  deps: RegistryDeps,
+  { packages }: Lookup,
+  version: string,
+): Promise<VersionRecord | undefined> {
+  const rows = await findVersionIn(
+    deps.database.read,
+    packages.map(({ id }) => id),
+    version,
+  );
   const byPackage = new Map(rows.map((row) => [row.packageId, row]));
   return packages.map(({ id }) => byPackage.get(id)).find((row) => row !== undefined);
 }
 
-async function fromHeld(deps: RegistryDeps, lookup: Lookup, question: AssetQuestion, held: VersionRecord): Promise<AssetSource> {
+async function fromHeld(
+  deps: RegistryDeps,
+  lookup: Lookup,
+  question: AssetQuestion,
+  held: VersionRecord,
+): Promise<AssetSource> {
   if (held.status !== "Published" && held.status !== "Unlisted") {
-    throw absent(question, `Version ${held.version} of ${packagePath(question.key)} is ${held.status}.`, `version status ${held.status}`);
+    throw absent(
+      question,
+      `Version ${held.version} of ${packagePath(question.key)} is ${held.status}.`,
+      `version status ${held.status}`,
+    );
   }
   const assets = await findAssets(deps.database.read, held.id);
   const asset = assets.find(({ name }) => name === question.asset);
@@ -83,11 +105,22 @@ async function fromOutside(
     try {
       const index = await external.index(connection, key);
       if (index.state === "absent") continue;
-      const version = await external.format(key).version(index, key, question.version);
+      const version = await external.format(key).version({ ...index, connection }, key, question.version);
+      if (version !== undefined && version.assets.length === 0) throw uncheckable(question, connection);
       const asset = version?.assets.find(({ name }) => name === question.asset);
       if (version === undefined || asset === undefined) continue;
       const holding = lookup.snapshot.repositories.get(holder.id) as RepositoryRecord;
-      return { kind: "arriving", ...(await ingestion.ingest({ ...question, snapshot: lookup.snapshot, holder: holding, connection, version, asset })) };
+      return {
+        kind: "arriving",
+        ...(await ingestion.ingest({
+          ...question,
+          snapshot: lookup.snapshot,
+          holder: holding,
+          connection,
+          version,
+          asset,
+        })),
+      };
     } catch (error) {
       if (!(error instanceof Fault) || error.code !== "UpstreamFault") throw error;
       trouble ??= error;
@@ -97,16 +130,35 @@ async function fromOutside(
   throw await hiddenOrAbsent(deps, question, lookup.reach.hidden);
 }
 
+/** Bytes that cannot be checked do not enter (threats, design rule 3). */
+function uncheckable(question: AssetQuestion, connection: string): Fault {
+  return absent(
+    question,
+    `'${connection}' lists it without a digest that its bytes could be checked with.`,
+    `no digest at ${connection}`,
+  );
+}
+
 /** Refusals of the same rule for the same file are journalled once a minute: reading must not be a way to fill a disk. */
 const refusedLately = new LRUCache<string, true>({ max: 10_000, ttl: 60_000 });
 
-async function hiddenOrAbsent(deps: RegistryDeps, question: AssetQuestion, hidden: readonly Reason[]): Promise<Fault> {
+async function hiddenOrAbsent(
+  deps: RegistryDeps,
+  question: AssetQuestion,
+  hidden: readonly Reason[],
+): Promise<Fault> {
   if (hidden.length === 0) return absent(question);
   const rule = hidden.map(ruleText).join(", ");
   const mark = `${question.repository.id} ${question.version} ${question.asset} ${rule}`;
   if (!refusedLately.has(mark)) {
     refusedLately.set(mark, true);
-    await recordRefusal(deps, { way: "INTERNAL_UPSTREAM", ...question }, question.version, hidden, question.context);
+    await recordRefusal(
+      deps,
+      { way: "INTERNAL_UPSTREAM", ...question },
+      question.version,
+      hidden,
+      question.context,
+    );
   }
   return absent(question, hidden.map(explain).join(" "), rule);
 }
@@ -127,5 +179,6 @@ export function createSmallAssets(deps: RegistryDeps): (asset: FoundAsset) => Pr
     sizeCalculation: (bytes) => Math.max(bytes.length, 1),
     fetchMethod: (sha256) => deps.blobs.read(sha256, smallAssetBytesMax),
   });
-  return (asset) => (asset.size > smallAssetBytesMax ? Promise.resolve(undefined) : cache.fetch(asset.sha256));
+  return (asset) =>
+    asset.size > smallAssetBytesMax ? Promise.resolve(undefined) : cache.fetch(asset.sha256);
 }

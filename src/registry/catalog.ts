@@ -19,7 +19,9 @@ export function createCatalog(database: Database, generations: Generations): Cat
 
   const known = (owner: string, name: string): DomainSnapshot | undefined => {
     const entry = loaded.get(`${owner}/${name}`);
-    return entry !== undefined && generations.ofDomain(entry.snapshot.domain.id) <= entry.moment ? entry.snapshot : undefined;
+    return entry !== undefined && generations.ofDomain(entry.snapshot.domain.id) <= entry.moment
+      ? entry.snapshot
+      : undefined;
   };
 
   const load = async (db: Queries, owner: string, name: string): Promise<DomainSnapshot> => {
@@ -40,11 +42,17 @@ export function createCatalog(database: Database, generations: Generations): Cat
     },
     async confirm(tx, snapshot) {
       const revision = await domainRevision(tx, snapshot.domain.id);
-      return revision === snapshot.revision ? snapshot : load(tx, snapshot.domain.owner, snapshot.domain.name);
+      return revision === snapshot.revision
+        ? snapshot
+        : load(tx, snapshot.domain.owner, snapshot.domain.name);
     },
   };
 }
 
 export function domainNotFound(owner: string, name: string): Error {
-  return notFound(`Domain not found. Domain '${name}' owned by account '${owner}' does not exist`, "domain", name);
+  return notFound(
+    `Domain not found. Domain '${name}' owned by account '${owner}' does not exist`,
+    "domain",
+    name,
+  );
 }

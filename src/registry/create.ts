@@ -1,7 +1,10 @@
 // Puts the verbs together into the Registry that the doors are given.
-import { findAsset, createSmallAssets } from "./assets.ts";
-import { authorizeRepository } from "./authorize.ts";
+
+import { findPackage } from "../store/packages.ts";
+import { findVersions } from "../store/versions.ts";
 import { findRepository } from "./administer.ts";
+import { createSmallAssets, findAsset } from "./assets.ts";
+import { authorizeRepository } from "./authorize.ts";
 import type { RegistryDeps } from "./deps.ts";
 import { createExternal } from "./external.ts";
 import { listedVersions, view, withheldVersions } from "./find.ts";
@@ -11,8 +14,6 @@ import type { Registry } from "./registry.ts";
 import { deletePackage, deleteVersions } from "./retire.ts";
 import { relay, search } from "./search.ts";
 import { removeTag, rewriteDocuments, setTag } from "./tags.ts";
-import { findPackage } from "../store/packages.ts";
-import { findVersions } from "../store/versions.ts";
 
 /** The registry, and what shutdown waits for. */
 export function createRegistry(deps: RegistryDeps): Registry & { readonly settled: () => Promise<void> } {
@@ -21,7 +22,8 @@ export function createRegistry(deps: RegistryDeps): Registry & { readonly settle
   return {
     repository: (domain, owner, name) => findRepository(deps, { owner, name: domain }, name),
     knownRepository: (domain, owner, name) => deps.catalog.known(owner, domain)?.byName.get(name),
-    authorize: (caller, action, repository, key) => authorizeRepository(deps.region, caller, action, repository, key),
+    authorize: (caller, action, repository, key) =>
+      authorizeRepository(deps.region, caller, action, repository, key),
 
     view: (repository, key, options) => view(deps, external, repository, key, options),
     listedVersions: (of) => listedVersions(deps, of),
@@ -39,12 +41,14 @@ export function createRegistry(deps: RegistryDeps): Registry & { readonly settle
 
     setTag: (repository, key, tag, version, context) => setTag(deps, repository, key, tag, version, context),
     removeTag: (repository, key, tag, context) => removeTag(deps, repository, key, tag, context),
-    rewriteDocuments: (repository, key, documents, context) => rewriteDocuments(deps, repository, key, documents, context),
+    rewriteDocuments: (repository, key, documents, context) =>
+      rewriteDocuments(deps, repository, key, documents, context),
     async heldVersions(repository, key) {
       const held = await findPackage(deps.database.read, repository.id, key);
       return held === undefined ? [] : findVersions(deps.database.read, [held.id]);
     },
-    deleteVersions: (repository, key, versions, context) => deleteVersions(deps, repository, key, versions, context),
+    deleteVersions: (repository, key, versions, context) =>
+      deleteVersions(deps, repository, key, versions, context),
     deletePackage: (repository, key, context) => deletePackage(deps, repository, key, context),
 
     search: (repository, format, text, from, size) => search(deps, repository, format, text, from, size),

@@ -1,6 +1,7 @@
 // What public registries say, for views and ingestion: asked only about names that may enter, waited for only as long as it pays.
-import { Fault } from "../core/faults.ts";
+
 import type { PackageKey } from "../core/coordinates.ts";
+import { Fault } from "../core/faults.ts";
 import type { ExternalFormat } from "../formats/format.ts";
 import { recordSightings } from "../store/sightings.ts";
 import type { Connection, Index } from "../upstream/upstream.ts";
@@ -17,7 +18,11 @@ export interface External {
    * caller has something to show without it: after that many ms, or at once while the connection is known to be slow,
    * it gets a 504 while the request goes on in the background.
    */
-  index(connection: string, key: PackageKey, options?: { readonly revalidate?: boolean; readonly patienceMs?: number }): Promise<Index>;
+  index(
+    connection: string,
+    key: PackageKey,
+    options?: { readonly revalidate?: boolean; readonly patienceMs?: number },
+  ): Promise<Index>;
   format(key: PackageKey): ExternalFormat;
   connection(name: string): Promise<Connection>;
 }
@@ -47,14 +52,18 @@ export function createExternal(deps: RegistryDeps): External {
   const noteSightings = async (name: string, key: PackageKey, index: PresentIndex): Promise<void> => {
     const mark = `${name} ${key.format}/${key.namespace}/${key.name}`;
     if (sighted.get(mark) === index.digest) return;
-    const versions = await format(key).versions(index, key);
+    const versions = await format(key).versions({ ...index, connection: name }, key);
     await deps.database.write((tx) => recordSightings(tx, name, key, versions.keys(), deps.now()));
     if (sighted.size >= 10_000) sighted.clear();
     sighted.set(mark, index.digest);
   };
 
   const ask = async (name: string, key: PackageKey, revalidate: boolean): Promise<Index> => {
-    const index = await deps.upstream.index({ connection: await connection(name), ...format(key).indexRequest(key), revalidate });
+    const index = await deps.upstream.index({
+      connection: await connection(name),
+      ...format(key).indexRequest(key),
+      revalidate,
+    });
     slowUntil.delete(name);
     if (index.state === "present") {
       noteSightings(name, key, index).catch((error: unknown) =>
@@ -72,7 +81,10 @@ export function createExternal(deps: RegistryDeps): External {
       if (patienceMs === undefined) return answer;
       answer.catch(() => undefined); // when nobody waits for it any more, its failure is not an unhandled one
       const waitMs = (slowUntil.get(name) ?? 0) > deps.now() ? 0 : patienceMs;
-      return Promise.race([answer, impatience(name, waitMs, () => slowUntil.set(name, deps.now() + SLOW_PAUSE_MS))]);
+      return Promise.race([
+        answer,
+        impatience(name, waitMs, () => slowUntil.set(name, deps.now() + SLOW_PAUSE_MS)),
+      ]);
     },
   };
 }
@@ -82,7 +94,11 @@ function impatience(connection: string, waitMs: number, onSlow: () => void): Pro
     const timer = setTimeout(() => {
       if (waitMs > 0) onSlow();
       reject(
-        new Fault("UpstreamFault", `The external connection '${connection}' did not answer in time; only what is held here is shown.`, { status: 504 }),
+        new Fault(
+          "UpstreamFault",
+          `The external connection '${connection}' did not answer in time; only what is held here is shown.`,
+          { status: 504 },
+        ),
       );
     }, waitMs);
     timer.unref();

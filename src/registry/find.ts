@@ -27,15 +27,27 @@ export interface Lookup {
 }
 
 /** Rows and rules only; asks nobody outside. */
-export async function look(deps: RegistryDeps, repository: RepositoryRecord, key: PackageKey): Promise<Lookup> {
+export async function look(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  key: PackageKey,
+): Promise<Lookup> {
   const { moment } = deps.generations;
   const snapshot = await deps.catalog.domain(repository.domain.owner, repository.domain.name);
   const order = searchOrder(snapshot.repositories, repository.id).map(({ id }) => id);
   const records = order.length === 0 ? [] : await findPackages(deps.database.read, order, key);
   const byRepository = new Map(records.map((record) => [record.repositoryId, record]));
   const settings = new Map(records.map((record) => [record.repositoryId, record.settings]));
-  const reached = reach({ graph: snapshot.repositories, rootId: repository.id, key, chain: chainOf(snapshot, key), settings });
-  const packages = reached.repositories.map(({ id }) => byRepository.get(id)).filter((record) => record !== undefined);
+  const reached = reach({
+    graph: snapshot.repositories,
+    rootId: repository.id,
+    key,
+    chain: chainOf(snapshot, key),
+    settings,
+  });
+  const packages = reached.repositories
+    .map(({ id }) => byRepository.get(id))
+    .filter((record) => record !== undefined);
   return { snapshot, reach: reached, packages, own: byRepository.get(repository.id), moment };
 }
 
@@ -60,12 +72,20 @@ export async function view(
     external: asked.views,
     hidden: lookup.reach.hidden,
     trouble: asked.trouble,
-    current: () => deps.generations.of(repository.domain.id, packageName) <= lookup.moment && deps.now() < asked.freshUntil,
+    current: () =>
+      deps.generations.of(repository.domain.id, packageName) <= lookup.moment &&
+      deps.now() < asked.freshUntil,
   };
 }
 
-async function localPackages(deps: RegistryDeps, { packages, reach: reached }: Lookup): Promise<LocalPackage[]> {
-  const tags = await findTags(deps.database.read, packages.map(({ id }) => id));
+async function localPackages(
+  deps: RegistryDeps,
+  { packages, reach: reached }: Lookup,
+): Promise<LocalPackage[]> {
+  const tags = await findTags(
+    deps.database.read,
+    packages.map(({ id }) => id),
+  );
   const names = new Map(reached.repositories.map(({ id, name }) => [id, name]));
   return packages.map((record) => ({
     packageId: record.id,
@@ -85,7 +105,13 @@ interface Asked {
 /** How long a view without a public registry's answer is believed, ms: recovered registries are used again soon. */
 const TROUBLE_TTL_MS = 1_000;
 
-async function askOutside(deps: RegistryDeps, external: External, lookup: Lookup, key: PackageKey, revalidate: boolean): Promise<Asked> {
+async function askOutside(
+  deps: RegistryDeps,
+  external: External,
+  lookup: Lookup,
+  key: PackageKey,
+  revalidate: boolean,
+): Promise<Asked> {
   const patience = lookup.packages.length > 0 ? { patienceMs: deps.limits.upstreamPatienceMs } : {};
   const views: ExternalView[] = [];
   let trouble: Fault | undefined;
@@ -111,7 +137,12 @@ function speaksFormat(deps: RegistryDeps, connection: string, key: PackageKey): 
   return format?.external !== undefined && format.connections.includes(connection);
 }
 
-function stampOf(repository: RepositoryRecord, key: PackageKey, local: readonly LocalPackage[], asked: Asked): string {
+function stampOf(
+  repository: RepositoryRecord,
+  key: PackageKey,
+  local: readonly LocalPackage[],
+  asked: Asked,
+): string {
   return [
     repository.id,
     packagePath(key),
@@ -129,14 +160,22 @@ export interface Sources {
 
 /** Versions of a view's local sources that may be listed: the first source that has a number speaks for it (spec 4.2.1). */
 export async function listedVersions(deps: RegistryDeps, of: Sources): Promise<readonly VersionRecord[]> {
-  const rows = await findVersions(deps.database.read, of.local.map(({ packageId }) => packageId));
+  const rows = await findVersions(
+    deps.database.read,
+    of.local.map(({ packageId }) => packageId),
+  );
   return [...firstOfEach(of.local, rows).values()].filter(({ status }) => status === "Published");
 }
 
 /** Numbers that a local source holds without listing them: no later source may show them either (spec 4.3.9). */
 export async function withheldVersions(deps: RegistryDeps, of: Sources): Promise<readonly string[]> {
-  const rows = await versionStatuses(deps.database.read, of.local.map(({ packageId }) => packageId));
-  return [...firstOfEach(of.local, rows)].filter(([, { status }]) => status !== "Published").map(([version]) => version);
+  const rows = await versionStatuses(
+    deps.database.read,
+    of.local.map(({ packageId }) => packageId),
+  );
+  return [...firstOfEach(of.local, rows)]
+    .filter(([, { status }]) => status !== "Published")
+    .map(([version]) => version);
 }
 
 function firstOfEach<R extends { readonly packageId: number; readonly version: string }>(
@@ -146,7 +185,8 @@ function firstOfEach<R extends { readonly packageId: number; readonly version: s
   const byPackage = Map.groupBy(rows, ({ packageId }) => packageId);
   const first = new Map<string, R>();
   for (const { packageId } of sources) {
-    for (const row of byPackage.get(packageId) ?? []) if (!first.has(row.version)) first.set(row.version, row);
+    for (const row of byPackage.get(packageId) ?? [])
+      if (!first.has(row.version)) first.set(row.version, row);
   }
   return first;
 }

@@ -94,19 +94,35 @@ export function createIngestion(deps: RegistryDeps, external: External): Ingesti
   };
 }
 
-async function openUpstream(deps: RegistryDeps, external: External, { connection, asset, version, key }: Wanted): Promise<{ stream: Readable; size: number | undefined }> {
+async function openUpstream(
+  deps: RegistryDeps,
+  external: External,
+  { connection, asset, version, key }: Wanted,
+): Promise<{ stream: Readable; size: number | undefined }> {
   if (Object.keys(asset.digests).length === 0) {
     throw notFound(
       `${packagePath(key)} ${version.version} is not taken in from '${connection}': its index names no digest for ${asset.name}, so its bytes cannot be checked.`,
       "asset",
     );
   }
-  const { status, headers, body } = await deps.upstream.open(await external.connection(connection), asset.url);
+  const { status, headers, body } = await deps.upstream.open(
+    await external.connection(connection),
+    asset.url,
+  );
   if (status === 404) {
-    throw notFound(`'${connection}' lists ${asset.name} of ${packagePath(key)} ${version.version} but does not have the file.`, "asset");
+    throw notFound(
+      `'${connection}' lists ${asset.name} of ${packagePath(key)} ${version.version} but does not have the file.`,
+      "asset",
+    );
   }
   const length = Number(headers["content-length"]);
-  return { stream: body, size: Number.isSafeInteger(length) && length >= 0 && headers["content-length"] !== undefined ? length : undefined };
+  return {
+    stream: body,
+    size:
+      Number.isSafeInteger(length) && length >= 0 && headers["content-length"] !== undefined
+        ? length
+        : undefined,
+  };
 }
 
 async function transfer(deps: RegistryDeps, flight: Flight, stream: Readable, wanted: Wanted): Promise<void> {
@@ -126,7 +142,11 @@ async function transfer(deps: RegistryDeps, flight: Flight, stream: Readable, wa
 }
 
 /** What the index promised, all of it (threats C: bytes differ from the digest, or end early). */
-function checkDigests({ asset, connection, key, version }: Wanted, size: number | undefined, staged: StagedBlob): void {
+function checkDigests(
+  { asset, connection, key, version }: Wanted,
+  size: number | undefined,
+  staged: StagedBlob,
+): void {
   for (const [algorithm, expected] of Object.entries(asset.digests) as [keyof Digests, string][]) {
     if (staged.digests[algorithm] === expected) continue;
     throw new Fault(
@@ -135,12 +155,18 @@ function checkDigests({ asset, connection, key, version }: Wanted, size: number 
     );
   }
   if (size !== undefined && size !== staged.size) {
-    throw new Fault("UpstreamFault", `'${connection}' sent ${staged.size} of ${size} bytes of ${asset.name}; nothing was kept.`);
+    throw new Fault(
+      "UpstreamFault",
+      `'${connection}' sent ${staged.size} of ${size} bytes of ${asset.name}; nothing was kept.`,
+    );
   }
 }
 
 function logFailure(deps: RegistryDeps, { connection, key, version }: Wanted, error: unknown): void {
-  deps.log.warn({ connection, package: packagePath(key), version: version.version, error: String(error) }, "a public version was not taken in");
+  deps.log.warn(
+    { connection, package: packagePath(key), version: version.version, error: String(error) },
+    "a public version was not taken in",
+  );
 }
 
 async function recordIngested(deps: RegistryDeps, flight: Flight, staged: StagedBlob): Promise<void> {
@@ -153,7 +179,16 @@ async function recordIngested(deps: RegistryDeps, flight: Flight, staged: Staged
   await deps.database.write(async (tx) => {
     await deps.database.lockPackage(tx, domain.id, first.key);
     const snapshot = await deps.catalog.confirm(tx, first.snapshot);
-    await keep(deps, tx, snapshot, { ...first, repository: first.holder }, "EXTERNAL_UPSTREAM", version, assets, "ingested");
+    await keep(
+      deps,
+      tx,
+      snapshot,
+      { ...first, repository: first.holder },
+      "EXTERNAL_UPSTREAM",
+      version,
+      assets,
+      "ingested",
+    );
     for (const receiver of flight.receivers.values()) {
       if (receiver.repository.id === first.holder.id) continue;
       await keep(deps, tx, snapshot, receiver, "INTERNAL_UPSTREAM", version, assets, "retained");
@@ -162,7 +197,11 @@ async function recordIngested(deps: RegistryDeps, flight: Flight, staged: Staged
   deps.generations.touchPackage(domain.id, first.key);
 }
 
-function ingestedVersion(deps: RegistryDeps, { version, connection }: Wanted, firstSeenAt: number | undefined): NewVersion {
+function ingestedVersion(
+  deps: RegistryDeps,
+  { version, connection }: Wanted,
+  firstSeenAt: number | undefined,
+): NewVersion {
   const now = deps.now();
   return {
     version: version.version,
@@ -207,13 +246,27 @@ async function keep(
  * Keeps in the asked repository a version that an upstream repository holds: a row, no bytes (spec 4.3.1).
  * The revision travels along, since nothing of the version changes.
  */
-export async function retain(deps: RegistryDeps, snapshot: DomainSnapshot, into: Keeping, source: VersionRecord): Promise<void> {
+export async function retain(
+  deps: RegistryDeps,
+  snapshot: DomainSnapshot,
+  into: Keeping,
+  source: VersionRecord,
+): Promise<void> {
   await deps.database.write(async (tx) => {
     await deps.database.lockPackage(tx, snapshot.domain.id, into.key);
     const confirmed = await deps.catalog.confirm(tx, snapshot);
     const { id, packageId: _, ...version } = source;
     const assets = await findAssets(tx, id);
-    await keep(deps, tx, confirmed, into, "INTERNAL_UPSTREAM", { ...version, publishedAt: deps.now(), storedAt: deps.now() }, assets, "retained");
+    await keep(
+      deps,
+      tx,
+      confirmed,
+      into,
+      "INTERNAL_UPSTREAM",
+      { ...version, publishedAt: deps.now(), storedAt: deps.now() },
+      assets,
+      "retained",
+    );
   });
   deps.generations.touchPackage(snapshot.domain.id, into.key);
 }

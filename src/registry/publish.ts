@@ -3,9 +3,9 @@ import type { PackageKey } from "../core/coordinates.ts";
 import { packagePath } from "../core/coordinates.ts";
 import { conflict, Fault } from "../core/faults.ts";
 import type { Queries } from "../store/database.ts";
+import { appendJournal } from "../store/journal.ts";
 import type { PackageRecord } from "../store/packages.ts";
 import { findPackage, upsertTags } from "../store/packages.ts";
-import { appendJournal } from "../store/journal.ts";
 import type { NewVersion, VersionRecord } from "../store/versions.ts";
 import { findAssets, findVersion, findVersionIn } from "../store/versions.ts";
 import { admit, consider, record, recordRefusal, refusal } from "./admit.ts";
@@ -17,7 +17,12 @@ import { look } from "./find.ts";
 import type { Publication, RepositoryRecord, RequestContext } from "./registry.ts";
 
 /** The early question: before a byte of the body is read (spec 2.1.2; 403 as spec 2.6.2 suggests). */
-export async function admitPublish(deps: RegistryDeps, repository: RepositoryRecord, key: PackageKey, context: RequestContext): Promise<void> {
+export async function admitPublish(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  key: PackageKey,
+  context: RequestContext,
+): Promise<void> {
   authorizeRepository(deps.region, context.caller, "PublishPackageVersion", repository, key);
   const snapshot = await deps.catalog.domain(repository.domain.owner, repository.domain.name);
   const arrival = { way: "PUBLISH", repository, key } as const;
@@ -37,15 +42,22 @@ export async function publish(
 ): Promise<"published" | "unchanged"> {
   authorizeRepository(deps.region, context.caller, "PublishPackageVersion", repository, publication.key);
   const lookup = await look(deps, repository, publication.key);
-  if (!(await heldHere(deps, lookup.own, publication.version))) await refuseReachable(deps, external, lookup, publication);
+  if (!(await heldHere(deps, lookup.own, publication.version)))
+    await refuseReachable(deps, external, lookup, publication);
   for (const { writer } of publication.assets) await writer.commit();
-  const outcome = await deps.database.write((tx) => decideAndRecord(deps, tx, lookup, repository, publication, context));
+  const outcome = await deps.database.write((tx) =>
+    decideAndRecord(deps, tx, lookup, repository, publication, context),
+  );
   for (const { writer } of publication.assets) writer.release();
   deps.generations.touchPackage(repository.domain.id, publication.key);
   return outcome;
 }
 
-async function heldHere(deps: RegistryDeps, own: PackageRecord | undefined, version: string): Promise<boolean> {
+async function heldHere(
+  deps: RegistryDeps,
+  own: PackageRecord | undefined,
+  version: string,
+): Promise<boolean> {
   return own !== undefined && (await findVersion(deps.database.read, own.id, version)) !== undefined;
 }
 
@@ -53,9 +65,18 @@ async function heldHere(deps: RegistryDeps, own: PackageRecord | undefined, vers
  * 409 when the number exists in a reachable repository or public registry (spec 2.5.1); nothing is reachable past
  * upstream=BLOCK (2.5.2). A registry that does not answer fails the publish: an unknown is not an absence.
  */
-async function refuseReachable(deps: RegistryDeps, external: External, lookup: Lookup, { key, version }: Publication): Promise<void> {
+async function refuseReachable(
+  deps: RegistryDeps,
+  external: External,
+  lookup: Lookup,
+  { key, version }: Publication,
+): Promise<void> {
   const elsewhere = lookup.packages.filter(({ id }) => id !== lookup.own?.id);
-  const [taken] = await findVersionIn(deps.database.read, elsewhere.map(({ id }) => id), version);
+  const [taken] = await findVersionIn(
+    deps.database.read,
+    elsewhere.map(({ id }) => id),
+    version,
+  );
   if (taken !== undefined) {
     const holder = elsewhere.find(({ id }) => id === taken.packageId);
     const name = lookup.reach.repositories.find(({ id }) => id === holder?.repositoryId)?.name ?? "";
@@ -63,14 +84,23 @@ async function refuseReachable(deps: RegistryDeps, external: External, lookup: L
   }
   for (const { connection } of lookup.reach.connections) {
     if (!deps.formats.get(key.format)?.connections.includes(connection)) continue;
-    if (await listedOutside(external, connection, key, version)) throw reachable(key, version, `external connection '${connection}'`);
+    if (await listedOutside(external, connection, key, version))
+      throw reachable(key, version, `external connection '${connection}'`);
   }
 }
 
-async function listedOutside(external: External, connection: string, key: PackageKey, version: string): Promise<boolean> {
+async function listedOutside(
+  external: External,
+  connection: string,
+  key: PackageKey,
+  version: string,
+): Promise<boolean> {
   try {
     const index = await external.index(connection, key);
-    return index.state === "present" && (await external.format(key).versions(index, key)).has(version);
+    return (
+      index.state === "present" &&
+      (await external.format(key).versions({ ...index, connection }, key)).has(version)
+    );
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     throw new Fault(
@@ -100,26 +130,52 @@ async function decideAndRecord(
   const { key, version } = publication;
   await deps.database.lockPackage(tx as never, repository.domain.id, key);
   const snapshot = await deps.catalog.confirm(tx, lookup.snapshot);
-  const packageRecord = await admit(tx, snapshot, { way: "PUBLISH", repository, key }, "INTERNAL", deps.now());
+  const packageRecord = await admit(
+    tx,
+    snapshot,
+    { way: "PUBLISH", repository, key },
+    "INTERNAL",
+    deps.now(),
+  );
   const existing = await findVersion(tx, packageRecord.id, version);
   if (existing !== undefined) {
     await refuseOtherBytes(tx, existing, publication);
     return "unchanged";
   }
-  await record(deps, tx, { repository, package: packageRecord }, publishedVersion(deps, repository, publication), assetsOf(publication), {
-    event: "published",
-    context,
-  });
+  await record(
+    deps,
+    tx,
+    { repository, package: packageRecord },
+    publishedVersion(deps, repository, publication),
+    assetsOf(publication),
+    {
+      event: "published",
+      context,
+    },
+  );
   await upsertTags(tx, packageRecord.id, publication.tags, version);
   return "published";
 }
 
 /** The same bytes under the same names again are a success; anything else needs another version number (spec 8.0.5, 5.1.1). */
-async function refuseOtherBytes(tx: Queries, existing: VersionRecord, { key, version, assets }: Publication): Promise<void> {
-  const held = new Map((await findAssets(tx, existing.id)).map(({ name, digests }) => [name, digests.sha256]));
+async function refuseOtherBytes(
+  tx: Queries,
+  existing: VersionRecord,
+  { key, version, assets }: Publication,
+): Promise<void> {
+  const held = new Map(
+    (await findAssets(tx, existing.id)).map(({ name, digests }) => [name, digests.sha256]),
+  );
   const readable = existing.status === "Published" || existing.status === "Unlisted";
-  if (readable && assets.length === held.size && assets.every(({ name, staged }) => held.get(name) === staged.digests.sha256)) return;
-  const why = readable ? "exists already with other content" : `exists already with status ${existing.status}`;
+  if (
+    readable &&
+    assets.length === held.size &&
+    assets.every(({ name, staged }) => held.get(name) === staged.digests.sha256)
+  )
+    return;
+  const why = readable
+    ? "exists already with other content"
+    : `exists already with status ${existing.status}`;
   throw conflict(
     `Version ${version} of ${packagePath(key)} ${why}. Publish another version, or delete this one first with DeletePackageVersions.`,
     "package-version",
@@ -127,7 +183,11 @@ async function refuseOtherBytes(tx: Queries, existing: VersionRecord, { key, ver
   );
 }
 
-function publishedVersion(deps: RegistryDeps, repository: RepositoryRecord, publication: Publication): NewVersion {
+function publishedVersion(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  publication: Publication,
+): NewVersion {
   const now = deps.now();
   return {
     version: publication.version,
@@ -155,7 +215,10 @@ export async function changePackage<T>(
   key: PackageKey,
   context: RequestContext,
   event: "tags-changed" | "documents-changed",
-  change: (tx: Queries, held: PackageRecord) => Promise<{ readonly result: T; readonly detail: Record<string, unknown> }>,
+  change: (
+    tx: Queries,
+    held: PackageRecord,
+  ) => Promise<{ readonly result: T; readonly detail: Record<string, unknown> }>,
 ): Promise<T> {
   const result = await deps.database.write(async (tx) => {
     await deps.database.lockPackage(tx, repository.domain.id, key);

@@ -162,7 +162,11 @@ export interface Registry {
   authorize(caller: Caller, action: string, repository: RepositoryRecord, key?: PackageKey): void;
 
   /** find.ts: what the repository may show of a package. Never rejects because a public registry is in trouble: see `trouble`. */
-  view(repository: RepositoryRecord, key: PackageKey, options?: { readonly revalidate?: boolean }): Promise<PackageView>;
+  view(
+    repository: RepositoryRecord,
+    key: PackageKey,
+    options?: { readonly revalidate?: boolean },
+  ): Promise<PackageView>;
   /** The versions of a view's local sources that clients may list (Published), first source first, each version once. */
   listedVersions(view: PackageView): Promise<readonly VersionRow[]>;
   /** Version numbers of the view's local sources that must not be taken from anywhere further (spec 4.3.9): held but not listed. */
@@ -172,7 +176,13 @@ export interface Registry {
    * upstream repository when it is not here yet. Throws ResourceNotFoundException with `rule` when it may not enter,
    * UpstreamFault when the public registry is needed and in trouble.
    */
-  asset(repository: RepositoryRecord, key: PackageKey, version: string, asset: string, context: RequestContext): Promise<AssetSource>;
+  asset(
+    repository: RepositoryRecord,
+    key: PackageKey,
+    version: string,
+    asset: string,
+    context: RequestContext,
+  ): Promise<AssetSource>;
   /** Streams a held asset. */
   openAsset(asset: FoundAsset, range?: ByteRange): Promise<Readable>;
   /** The whole of a small held asset from memory, or undefined when it is larger than what is kept in memory. */
@@ -186,11 +196,26 @@ export interface Registry {
    * Records a version. Identical bytes again: "unchanged". Other bytes, or reachable upstream: ConflictException.
    * When it resolves, the version survives any crash; when it rejects, nothing of it is visible.
    */
-  publish(repository: RepositoryRecord, publication: Publication, context: RequestContext): Promise<"published" | "unchanged">;
+  publish(
+    repository: RepositoryRecord,
+    publication: Publication,
+    context: RequestContext,
+  ): Promise<"published" | "unchanged">;
 
   /** Tags held by this repository itself. */
-  setTag(repository: RepositoryRecord, key: PackageKey, tag: string, version: string, context: RequestContext): Promise<void>;
-  removeTag(repository: RepositoryRecord, key: PackageKey, tag: string, context: RequestContext): Promise<void>;
+  setTag(
+    repository: RepositoryRecord,
+    key: PackageKey,
+    tag: string,
+    version: string,
+    context: RequestContext,
+  ): Promise<void>;
+  removeTag(
+    repository: RepositoryRecord,
+    key: PackageKey,
+    tag: string,
+    context: RequestContext,
+  ): Promise<void>;
   /** Replaces the format documents of versions held by this repository (npm deprecate); unknown versions are a 404. */
   rewriteDocuments(
     repository: RepositoryRecord,
@@ -208,10 +233,20 @@ export interface Registry {
     context: RequestContext,
   ): Promise<ReadonlyMap<string, { readonly revision: string; readonly status: VersionStatus }>>;
   /** retire.ts: deletes a package with its settings; undefined when it is not in this repository. */
-  deletePackage(repository: RepositoryRecord, key: PackageKey, context: RequestContext): Promise<PackageSummaryRow | undefined>;
+  deletePackage(
+    repository: RepositoryRecord,
+    key: PackageKey,
+    context: RequestContext,
+  ): Promise<PackageSummaryRow | undefined>;
 
   /** Packages of this repository and its upstreams that match every word of `text`, best first. */
-  search(repository: RepositoryRecord, format: PackageFormat, text: string, from: number, size: number): Promise<{ readonly total: number; readonly hits: readonly SearchHit[] }>;
+  search(
+    repository: RepositoryRecord,
+    format: PackageFormat,
+    text: string,
+    from: number,
+    size: number,
+  ): Promise<{ readonly total: number; readonly hits: readonly SearchHit[] }>;
   /**
    * Sends a small request to the public registry the repository reaches (npm audit). Undefined when it reaches none.
    * `names` are the packages the request speaks of; those that may not be asked for outside come back in `blocked`
@@ -221,6 +256,14 @@ export interface Registry {
     repository: RepositoryRecord,
     format: PackageFormat,
     keys: readonly PackageKey[],
-    make: (allowed: readonly PackageKey[]) => { method: string; path: string; headers: Record<string, string>; body: Uint8Array },
-  ): Promise<{ readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: Buffer } | undefined>;
+    make: (allowed: readonly PackageKey[]) => {
+      method: string;
+      path: string;
+      headers: Record<string, string>;
+      body: Uint8Array;
+    },
+  ): Promise<
+    | { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: Buffer }
+    | undefined
+  >;
 }

@@ -3,7 +3,12 @@ import type { PackageKey } from "../core/coordinates.ts";
 import type { Queries } from "../store/database.ts";
 import type { JournalEvent } from "../store/journal.ts";
 import { appendJournal } from "../store/journal.ts";
-import { deletePackage as deletePackageRow, deleteTagsOfVersions, findPackage, touchPackage } from "../store/packages.ts";
+import {
+  deletePackage as deletePackageRow,
+  deleteTagsOfVersions,
+  findPackage,
+  touchPackage,
+} from "../store/packages.ts";
 import { deleteVersions as deleteVersionRows, versionRevisions } from "../store/versions.ts";
 import { authorizeRepository } from "./authorize.ts";
 import type { RegistryDeps } from "./deps.ts";

@@ -21,7 +21,10 @@ export async function search(
 ): Promise<{ readonly total: number; readonly hits: readonly SearchHit[] }> {
   const snapshot = await deps.catalog.domain(repository.domain.owner, repository.domain.name);
   const order = searchOrder(snapshot.repositories, repository.id).map(({ id }) => id);
-  const words = text.toLowerCase().split(/\s+/).filter((word) => word !== "");
+  const words = text
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== "");
   const keys = await searchPackages(deps.database.read, order, format, words, CANDIDATES_MAX);
   const hits: SearchHit[] = [];
   let total = 0;
@@ -34,13 +37,26 @@ export async function search(
   return { total, hits };
 }
 
-async function newestVisible(deps: RegistryDeps, repository: RepositoryRecord, key: PackageKey): Promise<SearchHit | undefined> {
+async function newestVisible(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  key: PackageKey,
+): Promise<SearchHit | undefined> {
   const { packages } = await look(deps, repository, key);
   const local = packages.map(({ id }) => ({ packageId: id }));
   const versions = await listedVersions(deps, { local });
-  const newest = versions.reduce<(typeof versions)[number] | undefined>((best, v) => (best === undefined || v.publishedAt >= best.publishedAt ? v : best), undefined);
+  const newest = versions.reduce<(typeof versions)[number] | undefined>(
+    (best, v) => (best === undefined || v.publishedAt >= best.publishedAt ? v : best),
+    undefined,
+  );
   if (newest === undefined) return undefined;
-  return { key, displayName: newest.metadata.displayName ?? key.name, version: newest.version, document: newest.document, publishedAt: newest.upstreamPublishedAt ?? newest.publishedAt };
+  return {
+    key,
+    displayName: newest.metadata.displayName ?? key.name,
+    version: newest.version,
+    document: newest.document,
+    publishedAt: newest.upstreamPublishedAt ?? newest.publishedAt,
+  };
 }
 
 /** See Registry.relay: names that may not be asked for outside stay inside, whatever the question. */

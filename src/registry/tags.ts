@@ -9,21 +9,39 @@ import type { RegistryDeps } from "./deps.ts";
 import { changePackage } from "./publish.ts";
 import type { RepositoryRecord, RequestContext } from "./registry.ts";
 
-export async function setTag(deps: RegistryDeps, repository: RepositoryRecord, key: PackageKey, tag: string, version: string, context: RequestContext): Promise<void> {
+export async function setTag(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  key: PackageKey,
+  tag: string,
+  version: string,
+  context: RequestContext,
+): Promise<void> {
   authorizeRepository(deps.region, context.caller, "PutPackageMetadata", repository, key);
   await changePackage(deps, repository, key, context, "tags-changed", async (tx, held) => {
-    if ((await findVersion(tx, held.id, version)) === undefined) throw versionNotHeld(repository, key, version);
+    if ((await findVersion(tx, held.id, version)) === undefined)
+      throw versionNotHeld(repository, key, version);
     await upsertTags(tx, held.id, [tag], version);
     await touchPackage(tx, held.id);
     return { result: undefined, detail: { set: { tag, version } } };
   });
 }
 
-export async function removeTag(deps: RegistryDeps, repository: RepositoryRecord, key: PackageKey, tag: string, context: RequestContext): Promise<void> {
+export async function removeTag(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  key: PackageKey,
+  tag: string,
+  context: RequestContext,
+): Promise<void> {
   authorizeRepository(deps.region, context.caller, "PutPackageMetadata", repository, key);
   await changePackage(deps, repository, key, context, "tags-changed", async (tx, held) => {
     if (!(await deleteTag(tx, held.id, tag))) {
-      throw notFound(`${packagePath(key)} has no tag '${tag}' of its own in repository '${repository.name}'.`, "package", key.name);
+      throw notFound(
+        `${packagePath(key)} has no tag '${tag}' of its own in repository '${repository.name}'.`,
+        "package",
+        key.name,
+      );
     }
     await touchPackage(tx, held.id);
     return { result: undefined, detail: { removed: { tag } } };
@@ -52,5 +70,9 @@ export async function rewriteDocuments(
 }
 
 function versionNotHeld(repository: RepositoryRecord, key: PackageKey, version: string): Error {
-  return notFound(`Version ${version} of ${packagePath(key)} is not held by repository '${repository.name}'.`, "package-version", version);
+  return notFound(
+    `Version ${version} of ${packagePath(key)} is not held by repository '${repository.name}'.`,
+    "package-version",
+    version,
+  );
 }

@@ -50,7 +50,9 @@ function openSqlite(path: string): Database {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const db = new DatabaseSync(path, { timeout: 10_000 });
   // FULL: an acknowledged publish survives a power cut (contract, SIGKILL at any moment loses nothing).
-  db.exec("pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma cache_size = -65536; pragma wal_autocheckpoint = 4000;");
+  db.exec(
+    "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma cache_size = -65536; pragma wal_autocheckpoint = 4000;",
+  );
   const kysely = new Kysely<Schema>({ dialect: new SqliteDialect({ database: adaptSqlite(db) }) });
   const dataVersion = db.prepare("pragma data_version");
   return {

@@ -21,7 +21,13 @@ export async function insertDomain(
 ): Promise<DomainRecord | undefined> {
   const row = await db
     .insertInto("domain")
-    .values({ owner: domain.owner, name: domain.name, encryption_key: domain.encryptionKey, revision: 1, created_at: domain.createdAt })
+    .values({
+      owner: domain.owner,
+      name: domain.name,
+      encryption_key: domain.encryptionKey,
+      revision: 1,
+      created_at: domain.createdAt,
+    })
     .returning("id")
     .executeTakeFirstOrThrow()
     .catch(unlessTaken);
@@ -47,17 +53,43 @@ function unlessTaken(error: unknown): undefined {
   throw error;
 }
 
-export async function findDomain(db: Queries, owner: string, name: string): Promise<(DomainRecord & { readonly revision: number }) | undefined> {
-  const row = await db.selectFrom("domain").selectAll().where("owner", "=", owner).where("name", "=", name).executeTakeFirst();
+export async function findDomain(
+  db: Queries,
+  owner: string,
+  name: string,
+): Promise<(DomainRecord & { readonly revision: number }) | undefined> {
+  const row = await db
+    .selectFrom("domain")
+    .selectAll()
+    .where("owner", "=", owner)
+    .where("name", "=", name)
+    .executeTakeFirst();
   return row && { ...domainOf(row), revision: row.revision };
 }
 
-function domainOf(row: { id: number; owner: string; name: string; created_at: number; encryption_key: string }): DomainRecord {
-  return { id: row.id, owner: row.owner, name: row.name, createdAt: row.created_at, encryptionKey: row.encryption_key };
+function domainOf(row: {
+  id: number;
+  owner: string;
+  name: string;
+  created_at: number;
+  encryption_key: string;
+}): DomainRecord {
+  return {
+    id: row.id,
+    owner: row.owner,
+    name: row.name,
+    createdAt: row.created_at,
+    encryptionKey: row.encryption_key,
+  };
 }
 
 /** By name after `after`, `limit` at most. */
-export async function listDomains(db: Queries, owner: string, after: string, limit: number): Promise<readonly DomainRecord[]> {
+export async function listDomains(
+  db: Queries,
+  owner: string,
+  after: string,
+  limit: number,
+): Promise<readonly DomainRecord[]> {
   const rows = await db
     .selectFrom("domain")
     .selectAll()
@@ -101,7 +133,11 @@ export async function domainAssetBytes(db: Queries, domainId: number): Promise<n
 
 /** Marks the domain's configuration as changed; snapshots of the old revision are no longer true. */
 export async function touchDomain(db: Queries, domainId: number): Promise<void> {
-  await db.updateTable("domain").set((e) => ({ revision: e("revision", "+", 1) })).where("id", "=", domainId).execute();
+  await db
+    .updateTable("domain")
+    .set((e) => ({ revision: e("revision", "+", 1) }))
+    .where("id", "=", domainId)
+    .execute();
 }
 
 export async function domainRevision(db: Queries, domainId: number): Promise<number | undefined> {
@@ -110,7 +146,11 @@ export async function domainRevision(db: Queries, domainId: number): Promise<num
 }
 
 /** Loads a domain whole. Undefined when there is none. */
-export async function loadSnapshot(db: Queries, owner: string, name: string): Promise<DomainSnapshot | undefined> {
+export async function loadSnapshot(
+  db: Queries,
+  owner: string,
+  name: string,
+): Promise<DomainSnapshot | undefined> {
   const found = await findDomain(db, owner, name);
   if (found === undefined) return undefined;
   const { revision, ...domain } = found;
@@ -127,8 +167,17 @@ export async function loadSnapshot(db: Queries, owner: string, name: string): Pr
 async function loadRepositories(db: Queries, domain: DomainRecord): Promise<Map<number, RepositoryRecord>> {
   const rows = await db.selectFrom("repository").selectAll().where("domain_id", "=", domain.id).execute();
   const ids = db.selectFrom("repository").select("id").where("domain_id", "=", domain.id);
-  const upstreams = await db.selectFrom("repository_upstream").selectAll().where("repository_id", "in", ids).orderBy("position").execute();
-  const connections = await db.selectFrom("repository_connection").selectAll().where("repository_id", "in", ids).execute();
+  const upstreams = await db
+    .selectFrom("repository_upstream")
+    .selectAll()
+    .where("repository_id", "in", ids)
+    .orderBy("position")
+    .execute();
+  const connections = await db
+    .selectFrom("repository_connection")
+    .selectAll()
+    .where("repository_id", "in", ids)
+    .execute();
   const downstream = await repositoriesWithTag(db, domain, DIST_TAGS_KEY, "downstream");
   const upstreamsOf = Map.groupBy(upstreams, (u) => u.repository_id);
   const connectionsOf = Map.groupBy(connections, (c) => c.repository_id);
@@ -151,10 +200,24 @@ async function loadRepositories(db: Queries, domain: DomainRecord): Promise<Map<
 }
 
 /** Names of the domain's repositories that carry this resource tag with this value. */
-async function repositoriesWithTag(db: Queries, domain: DomainRecord, key: string, value: string): Promise<ReadonlySet<string>> {
-  const rows = await db.selectFrom("resource_tag").select("resource_arn").where("key", "=", key).where("value", "=", value).execute();
+async function repositoriesWithTag(
+  db: Queries,
+  domain: DomainRecord,
+  key: string,
+  value: string,
+): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectFrom("resource_tag")
+    .select("resource_arn")
+    .where("key", "=", key)
+    .where("value", "=", value)
+    .execute();
   const mine = `:${domain.owner}:repository/${domain.name}/`;
-  return new Set(rows.filter((row) => row.resource_arn.includes(mine)).map((row) => row.resource_arn.slice(row.resource_arn.lastIndexOf("/") + 1)));
+  return new Set(
+    rows
+      .filter((row) => row.resource_arn.includes(mine))
+      .map((row) => row.resource_arn.slice(row.resource_arn.lastIndexOf("/") + 1)),
+  );
 }
 
 /** Only the root group exists so far; it has no lists of repositories. */
@@ -167,7 +230,11 @@ async function loadRootGroup(db: Queries, domainId: number): Promise<GroupFacts>
     .executeTakeFirstOrThrow();
   return {
     pattern: row.pattern,
-    modes: { PUBLISH: row.publish_mode, EXTERNAL_UPSTREAM: row.external_mode, INTERNAL_UPSTREAM: row.internal_mode },
+    modes: {
+      PUBLISH: row.publish_mode,
+      EXTERNAL_UPSTREAM: row.external_mode,
+      INTERNAL_UPSTREAM: row.internal_mode,
+    },
     allowedRepositories: { PUBLISH: new Set(), EXTERNAL_UPSTREAM: new Set(), INTERNAL_UPSTREAM: new Set() },
   };
 }

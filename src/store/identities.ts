@@ -20,11 +20,18 @@ export interface TokenRecord {
 }
 
 export async function countPrincipals(db: Queries): Promise<number> {
-  const row = await db.selectFrom("principal").select((e) => e.fn.countAll<number>().as("n")).executeTakeFirstOrThrow();
+  const row = await db
+    .selectFrom("principal")
+    .select((e) => e.fn.countAll<number>().as("n"))
+    .executeTakeFirstOrThrow();
   return Number(row.n);
 }
 
-export async function insertPrincipal(db: Queries, principal: Omit<PrincipalRecord, "id">, at: number): Promise<number> {
+export async function insertPrincipal(
+  db: Queries,
+  principal: Omit<PrincipalRecord, "id">,
+  at: number,
+): Promise<number> {
   const { id } = await db
     .insertInto("principal")
     .values({
@@ -39,15 +46,28 @@ export async function insertPrincipal(db: Queries, principal: Omit<PrincipalReco
   return id;
 }
 
-export async function insertAccessKey(db: Queries, key: { id: string; secret: string; principalId: number }, at: number): Promise<void> {
+export async function insertAccessKey(
+  db: Queries,
+  key: { id: string; secret: string; principalId: number },
+  at: number,
+): Promise<void> {
   await db
     .insertInto("access_key")
-    .values({ id: key.id, secret: key.secret, principal_id: key.principalId, created_at: at, disabled_at: null })
+    .values({
+      id: key.id,
+      secret: key.secret,
+      principal_id: key.principalId,
+      created_at: at,
+      disabled_at: null,
+    })
     .execute();
 }
 
 /** The secret and the principal of an enabled key. */
-export async function findAccessKey(db: Queries, id: string): Promise<{ readonly secret: string; readonly principal: PrincipalRecord } | undefined> {
+export async function findAccessKey(
+  db: Queries,
+  id: string,
+): Promise<{ readonly secret: string; readonly principal: PrincipalRecord } | undefined> {
   const row = await db
     .selectFrom("access_key as k")
     .innerJoin("principal as p", "p.id", "k.principal_id")
@@ -60,7 +80,14 @@ export async function findAccessKey(db: Queries, id: string): Promise<{ readonly
 
 export async function insertToken(
   db: Queries,
-  token: { id: string; secretHash: string; domainId: number; principalId: number; createdAt: number; expiresAt: number },
+  token: {
+    id: string;
+    secretHash: string;
+    domainId: number;
+    principalId: number;
+    createdAt: number;
+    expiresAt: number;
+  },
 ): Promise<void> {
   await db
     .insertInto("authorization_token")
@@ -80,7 +107,17 @@ export async function findToken(db: Queries, id: string): Promise<TokenRecord | 
   const row = await db
     .selectFrom("authorization_token as t")
     .innerJoin("principal as p", "p.id", "t.principal_id")
-    .select(["t.secret_hash", "t.domain_id", "t.expires_at", "t.revoked_at", "p.id", "p.account", "p.name", "p.arn", "p.policies"])
+    .select([
+      "t.secret_hash",
+      "t.domain_id",
+      "t.expires_at",
+      "t.revoked_at",
+      "p.id",
+      "p.account",
+      "p.name",
+      "p.arn",
+      "p.policies",
+    ])
     .where("t.id", "=", id)
     .executeTakeFirst();
   return (
@@ -99,6 +136,18 @@ export async function deleteExpiredTokens(db: Queries, before: number): Promise<
   await db.deleteFrom("authorization_token").where("expires_at", "<", before).execute();
 }
 
-function principalOf(row: { id: number; account: string; name: string; arn: string; policies: string }): PrincipalRecord {
-  return { id: row.id, account: row.account, name: row.name, arn: row.arn, policies: JSON.parse(row.policies) as PolicyDocument[] };
+function principalOf(row: {
+  id: number;
+  account: string;
+  name: string;
+  arn: string;
+  policies: string;
+}): PrincipalRecord {
+  return {
+    id: row.id,
+    account: row.account,
+    name: row.name,
+    arn: row.arn,
+    policies: JSON.parse(row.policies) as PolicyDocument[],
+  };
 }

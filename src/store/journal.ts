@@ -51,7 +51,11 @@ export async function appendJournal(db: Queries, entries: readonly JournalEntry[
 }
 
 /** A package's entries in the order they were written. */
-export async function readJournal(db: Queries, domainId: number, key: PackageKey): Promise<readonly (JournalEntry & { readonly seq: number })[]> {
+export async function readJournal(
+  db: Queries,
+  domainId: number,
+  key: PackageKey,
+): Promise<readonly (JournalEntry & { readonly seq: number })[]> {
   const rows = await db
     .selectFrom("journal")
     .selectAll()

@@ -23,7 +23,16 @@ interface PackageColumns {
   revision: number;
 }
 
-const COLUMNS = ["id", "repository_id", "format", "namespace", "name", "publish", "upstream", "revision"] as const;
+const COLUMNS = [
+  "id",
+  "repository_id",
+  "format",
+  "namespace",
+  "name",
+  "publish",
+  "upstream",
+  "revision",
+] as const;
 
 function packageOf(row: PackageColumns): PackageRecord {
   return {
@@ -36,7 +45,11 @@ function packageOf(row: PackageColumns): PackageRecord {
 }
 
 /** The package's record in each of these repositories that has one. */
-export async function findPackages(db: Queries, repositoryIds: readonly number[], key: PackageKey): Promise<readonly PackageRecord[]> {
+export async function findPackages(
+  db: Queries,
+  repositoryIds: readonly number[],
+  key: PackageKey,
+): Promise<readonly PackageRecord[]> {
   const query = db
     .selectFrom("package")
     .select(COLUMNS)
@@ -51,7 +64,11 @@ export async function findPackages(db: Queries, repositoryIds: readonly number[]
   return rows.map(packageOf);
 }
 
-export async function findPackage(db: Queries, repositoryId: number, key: PackageKey): Promise<PackageRecord | undefined> {
+export async function findPackage(
+  db: Queries,
+  repositoryId: number,
+  key: PackageKey,
+): Promise<PackageRecord | undefined> {
   return (await findPackages(db, [repositoryId], key))[0];
 }
 
@@ -70,7 +87,11 @@ export async function insertPackage(
   return { id, repositoryId, key, settings, revision: 1 };
 }
 
-export async function updateSettings(db: Queries, packageId: number, settings: OriginSettings): Promise<void> {
+export async function updateSettings(
+  db: Queries,
+  packageId: number,
+  settings: OriginSettings,
+): Promise<void> {
   await db
     .updateTable("package")
     .set((e) => ({ publish: settings.publish, upstream: settings.upstream, revision: e("revision", "+", 1) }))
@@ -80,7 +101,11 @@ export async function updateSettings(db: Queries, packageId: number, settings: O
 
 /** Tells every document made from this package that it is old. */
 export async function touchPackage(db: Queries, packageId: number): Promise<void> {
-  await db.updateTable("package").set((e) => ({ revision: e("revision", "+", 1) })).where("id", "=", packageId).execute();
+  await db
+    .updateTable("package")
+    .set((e) => ({ revision: e("revision", "+", 1) }))
+    .where("id", "=", packageId)
+    .execute();
 }
 
 export async function deletePackage(db: Queries, packageId: number): Promise<void> {
@@ -108,8 +133,10 @@ export async function listPackages(
   if (filter.format !== undefined) query = query.where("format", "=", filter.format);
   if (filter.publish !== undefined) query = query.where("publish", "=", filter.publish);
   if (filter.upstream !== undefined) query = query.where("upstream", "=", filter.upstream);
-  if (filter.namespacePrefix !== undefined) query = query.where((e) => startsWith(e.ref("namespace"), filter.namespacePrefix as string));
-  if (filter.namePrefix !== undefined) query = query.where((e) => startsWith(e.ref("name"), filter.namePrefix as string));
+  if (filter.namespacePrefix !== undefined)
+    query = query.where((e) => startsWith(e.ref("namespace"), filter.namespacePrefix as string));
+  if (filter.namePrefix !== undefined)
+    query = query.where((e) => startsWith(e.ref("name"), filter.namePrefix as string));
   if (after !== undefined) {
     // A row value keeps every page one index seek, however deep (both engines know it).
     query = query.where((e) =>
@@ -121,9 +148,17 @@ export async function listPackages(
 }
 
 /** Tags per package id. */
-export async function findTags(db: Queries, packageIds: readonly number[]): Promise<ReadonlyMap<number, ReadonlyMap<string, string>>> {
+export async function findTags(
+  db: Queries,
+  packageIds: readonly number[],
+): Promise<ReadonlyMap<number, ReadonlyMap<string, string>>> {
   if (packageIds.length === 0) return new Map();
-  const rows = await db.selectFrom("package_tag").selectAll().where("package_id", "in", packageIds).orderBy("tag").execute();
+  const rows = await db
+    .selectFrom("package_tag")
+    .selectAll()
+    .where("package_id", "in", packageIds)
+    .orderBy("tag")
+    .execute();
   const byPackage = new Map<number, Map<string, string>>();
   for (const { package_id, tag, version } of rows) {
     const tags = byPackage.get(package_id) ?? new Map<string, string>();
@@ -132,7 +167,12 @@ export async function findTags(db: Queries, packageIds: readonly number[]): Prom
   return byPackage;
 }
 
-export async function upsertTags(db: Queries, packageId: number, tags: readonly string[], version: string): Promise<void> {
+export async function upsertTags(
+  db: Queries,
+  packageId: number,
+  tags: readonly string[],
+  version: string,
+): Promise<void> {
   if (tags.length === 0) return;
   await db
     .insertInto("package_tag")
@@ -151,8 +191,16 @@ export async function deleteTag(db: Queries, packageId: number, tag: string): Pr
   return numDeletedRows > 0n;
 }
 
-export async function deleteTagsOfVersions(db: Queries, packageId: number, versions: readonly string[]): Promise<void> {
-  await db.deleteFrom("package_tag").where("package_id", "=", packageId).where("version", "in", versions).execute();
+export async function deleteTagsOfVersions(
+  db: Queries,
+  packageId: number,
+  versions: readonly string[],
+): Promise<void> {
+  await db
+    .deleteFrom("package_tag")
+    .where("package_id", "=", packageId)
+    .where("version", "in", versions)
+    .execute();
 }
 
 /** Names of one format, in any of these repositories, that hold every word; by name, each once. */

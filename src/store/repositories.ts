@@ -6,7 +6,13 @@ import { startsWith } from "./text.ts";
 /** The new row's id, or undefined when the domain has a repository of that name. */
 export async function insertRepository(
   db: Queries,
-  repository: { domainId: number; name: string; administratorAccount: string; description: string | undefined; createdAt: number },
+  repository: {
+    domainId: number;
+    name: string;
+    administratorAccount: string;
+    description: string | undefined;
+    createdAt: number;
+  },
 ): Promise<number | undefined> {
   try {
     const row = await db
@@ -32,12 +38,18 @@ export async function updateDescription(db: Queries, id: number, description: st
 }
 
 /** Replaces the whole list, in priority order (spec 1.4.6). */
-export async function replaceUpstreams(db: Queries, repositoryId: number, upstreamIds: readonly number[]): Promise<void> {
+export async function replaceUpstreams(
+  db: Queries,
+  repositoryId: number,
+  upstreamIds: readonly number[],
+): Promise<void> {
   await db.deleteFrom("repository_upstream").where("repository_id", "=", repositoryId).execute();
   if (upstreamIds.length === 0) return;
   await db
     .insertInto("repository_upstream")
-    .values(upstreamIds.map((upstream_id, position) => ({ repository_id: repositoryId, position, upstream_id })))
+    .values(
+      upstreamIds.map((upstream_id, position) => ({ repository_id: repositoryId, position, upstream_id })),
+    )
     .execute();
 }
 
@@ -71,19 +83,39 @@ export interface RepositoryListing {
 /** Repositories by (domain name, repository name) after the given pair; filters are exact or prefixes. */
 export async function listRepositories(
   db: Queries,
-  filter: { readonly owner?: string; readonly domainId?: number; readonly administratorAccount?: string; readonly prefix?: string },
+  filter: {
+    readonly owner?: string;
+    readonly domainId?: number;
+    readonly administratorAccount?: string;
+    readonly prefix?: string;
+  },
   after: { readonly domain: string; readonly name: string },
   limit: number,
 ): Promise<readonly RepositoryListing[]> {
   let query = db
     .selectFrom("repository as r")
     .innerJoin("domain as d", "d.id", "r.domain_id")
-    .select(["r.id", "d.name as domain_name", "d.owner", "r.name", "r.administrator_account", "r.description", "r.created_at"])
-    .where((e) => e.or([e("d.name", ">", after.domain), e.and([e("d.name", "=", after.domain), e("r.name", ">", after.name)])]));
+    .select([
+      "r.id",
+      "d.name as domain_name",
+      "d.owner",
+      "r.name",
+      "r.administrator_account",
+      "r.description",
+      "r.created_at",
+    ])
+    .where((e) =>
+      e.or([
+        e("d.name", ">", after.domain),
+        e.and([e("d.name", "=", after.domain), e("r.name", ">", after.name)]),
+      ]),
+    );
   if (filter.owner !== undefined) query = query.where("d.owner", "=", filter.owner);
   if (filter.domainId !== undefined) query = query.where("d.id", "=", filter.domainId);
-  if (filter.administratorAccount !== undefined) query = query.where("r.administrator_account", "=", filter.administratorAccount);
-  if (filter.prefix !== undefined) query = query.where((e) => startsWith(e.ref("r.name"), filter.prefix as string));
+  if (filter.administratorAccount !== undefined)
+    query = query.where("r.administrator_account", "=", filter.administratorAccount);
+  if (filter.prefix !== undefined)
+    query = query.where((e) => startsWith(e.ref("r.name"), filter.prefix as string));
   const rows = await query.orderBy("d.name").orderBy("r.name").limit(limit).execute();
   return rows.map((row) => ({
     id: row.id,
@@ -102,9 +134,16 @@ export async function listRepositories(
  */
 export const DIST_TAGS_KEY = "portcullis:dist-tags";
 
-export async function insertResourceTags(db: Queries, arn: string, tags: readonly { readonly key: string; readonly value: string }[]): Promise<void> {
+export async function insertResourceTags(
+  db: Queries,
+  arn: string,
+  tags: readonly { readonly key: string; readonly value: string }[],
+): Promise<void> {
   if (tags.length === 0) return;
-  await db.insertInto("resource_tag").values(tags.map(({ key, value }) => ({ resource_arn: arn, key, value }))).execute();
+  await db
+    .insertInto("resource_tag")
+    .values(tags.map(({ key, value }) => ({ resource_arn: arn, key, value })))
+    .execute();
 }
 
 export async function deleteResourceTags(db: Queries, arn: string): Promise<void> {

@@ -11,7 +11,11 @@ export async function settingOnce(db: Database, key: string, make: () => string)
   const known = await readSetting(db.read, key);
   if (known !== undefined) return known;
   await db.write(async (tx) => {
-    await tx.insertInto("server_setting").values({ key, value: make() }).onConflict((c) => c.doNothing()).execute();
+    await tx
+      .insertInto("server_setting")
+      .values({ key, value: make() })
+      .onConflict((c) => c.doNothing())
+      .execute();
   });
   return (await readSetting(db.read, key)) as string;
 }

@@ -3,7 +3,11 @@ import type { PackageKey } from "../core/coordinates.ts";
 import type { Queries } from "./database.ts";
 
 /** Version → epoch milliseconds of the first sighting. */
-export async function readSightings(db: Queries, connection: string, key: PackageKey): Promise<ReadonlyMap<string, number>> {
+export async function readSightings(
+  db: Queries,
+  connection: string,
+  key: PackageKey,
+): Promise<ReadonlyMap<string, number>> {
   const row = await db
     .selectFrom("sighting")
     .select("versions")
@@ -16,7 +20,13 @@ export async function readSightings(db: Queries, connection: string, key: Packag
 }
 
 /** Adds versions not seen before; a version's first sighting never changes. */
-export async function recordSightings(db: Queries, connection: string, key: PackageKey, versions: Iterable<string>, at: number): Promise<void> {
+export async function recordSightings(
+  db: Queries,
+  connection: string,
+  key: PackageKey,
+  versions: Iterable<string>,
+  at: number,
+): Promise<void> {
   const known = await readSightings(db, connection, key);
   const fresh = [...versions].filter((version) => !known.has(version));
   if (fresh.length === 0) return;
@@ -24,6 +34,8 @@ export async function recordSightings(db: Queries, connection: string, key: Pack
   await db
     .insertInto("sighting")
     .values({ connection, ...key, versions: all })
-    .onConflict((c) => c.columns(["connection", "format", "namespace", "name"]).doUpdateSet({ versions: all }))
+    .onConflict((c) =>
+      c.columns(["connection", "format", "namespace", "name"]).doUpdateSet({ versions: all }),
+    )
     .execute();
 }

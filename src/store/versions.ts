@@ -76,7 +76,12 @@ function versionOf(row: VersionColumns): VersionRecord {
   };
 }
 
-export async function insertVersion(db: Queries, packageId: number, version: NewVersion, assets: readonly AssetRecord[]): Promise<number> {
+export async function insertVersion(
+  db: Queries,
+  packageId: number,
+  version: NewVersion,
+  assets: readonly AssetRecord[],
+): Promise<number> {
   const { id } = await db
     .insertInto("package_version")
     .values({
@@ -103,11 +108,17 @@ export async function insertVersion(db: Queries, packageId: number, version: New
 async function insertAssets(db: Queries, versionId: number, assets: readonly AssetRecord[]): Promise<void> {
   await db
     .insertInto("asset")
-    .values(assets.map(({ name, size, digests }) => ({ package_version_id: versionId, name, size, ...digests })))
+    .values(
+      assets.map(({ name, size, digests }) => ({ package_version_id: versionId, name, size, ...digests })),
+    )
     .execute();
 }
 
-export async function findVersion(db: Queries, packageId: number, version: string): Promise<VersionRecord | undefined> {
+export async function findVersion(
+  db: Queries,
+  packageId: number,
+  version: string,
+): Promise<VersionRecord | undefined> {
   const row = await db
     .selectFrom("package_version")
     .select(COLUMNS)
@@ -118,9 +129,17 @@ export async function findVersion(db: Queries, packageId: number, version: strin
 }
 
 /** Every version of these packages, oldest row first; documents included. */
-export async function findVersions(db: Queries, packageIds: readonly number[]): Promise<readonly VersionRecord[]> {
+export async function findVersions(
+  db: Queries,
+  packageIds: readonly number[],
+): Promise<readonly VersionRecord[]> {
   if (packageIds.length === 0) return [];
-  const rows = await db.selectFrom("package_version").select(COLUMNS).where("package_id", "in", packageIds).orderBy("id").execute();
+  const rows = await db
+    .selectFrom("package_version")
+    .select(COLUMNS)
+    .where("package_id", "in", packageIds)
+    .orderBy("id")
+    .execute();
   return rows.map(versionOf);
 }
 
@@ -128,14 +147,28 @@ export async function findVersions(db: Queries, packageIds: readonly number[]): 
 export async function versionStatuses(
   db: Queries,
   packageIds: readonly number[],
-): Promise<readonly { readonly packageId: number; readonly version: string; readonly status: VersionStatus }[]> {
+): Promise<
+  readonly { readonly packageId: number; readonly version: string; readonly status: VersionStatus }[]
+> {
   if (packageIds.length === 0) return [];
-  const rows = await db.selectFrom("package_version").select(["package_id", "version", "status"]).where("package_id", "in", packageIds).execute();
-  return rows.map((row) => ({ packageId: row.package_id, version: row.version, status: row.status as VersionStatus }));
+  const rows = await db
+    .selectFrom("package_version")
+    .select(["package_id", "version", "status"])
+    .where("package_id", "in", packageIds)
+    .execute();
+  return rows.map((row) => ({
+    packageId: row.package_id,
+    version: row.version,
+    status: row.status as VersionStatus,
+  }));
 }
 
 /** The same version number in several packages (one name in several repositories). */
-export async function findVersionIn(db: Queries, packageIds: readonly number[], version: string): Promise<readonly VersionRecord[]> {
+export async function findVersionIn(
+  db: Queries,
+  packageIds: readonly number[],
+  version: string,
+): Promise<readonly VersionRecord[]> {
   if (packageIds.length === 0) return [];
   const rows = await db
     .selectFrom("package_version")
@@ -147,16 +180,30 @@ export async function findVersionIn(db: Queries, packageIds: readonly number[], 
 }
 
 export async function findAssets(db: Queries, versionId: number): Promise<readonly AssetRecord[]> {
-  const rows = await db.selectFrom("asset").selectAll().where("package_version_id", "=", versionId).orderBy("name").execute();
+  const rows = await db
+    .selectFrom("asset")
+    .selectAll()
+    .where("package_version_id", "=", versionId)
+    .orderBy("name")
+    .execute();
   return rows.map(assetOf);
 }
 
 function assetOf(row: { name: string; size: number } & Digests): AssetRecord {
-  return { name: row.name, size: row.size, digests: { md5: row.md5, sha1: row.sha1, sha256: row.sha256, sha512: row.sha512 } };
+  return {
+    name: row.name,
+    size: row.size,
+    digests: { md5: row.md5, sha1: row.sha1, sha256: row.sha256, sha512: row.sha512 },
+  };
 }
 
 /** Assets by name after `after`, `limit` at most. */
-export async function listAssets(db: Queries, versionId: number, after: string, limit: number): Promise<readonly AssetRecord[]> {
+export async function listAssets(
+  db: Queries,
+  versionId: number,
+  after: string,
+  limit: number,
+): Promise<readonly AssetRecord[]> {
   const rows = await db
     .selectFrom("asset")
     .selectAll()
@@ -196,7 +243,8 @@ export async function listVersions(
         ? query.where((e) => e(e.refTuple("published_at", "id"), "<", e.tuple(after.publishedAt, after.id)))
         : query.where("id", ">", after.id);
   }
-  query = order === "published" ? query.orderBy("published_at", "desc").orderBy("id", "desc") : query.orderBy("id");
+  query =
+    order === "published" ? query.orderBy("published_at", "desc").orderBy("id", "desc") : query.orderBy("id");
   return (await query.limit(limit).execute()).map(versionOf);
 }
 
@@ -222,14 +270,30 @@ export async function updateDocuments(
   await db.updateTable("package_version").set(change).where("id", "=", versionId).execute();
 }
 
-export async function deleteVersions(db: Queries, packageId: number, versions: readonly string[]): Promise<void> {
-  await db.deleteFrom("package_version").where("package_id", "=", packageId).where("version", "in", versions).execute();
+export async function deleteVersions(
+  db: Queries,
+  packageId: number,
+  versions: readonly string[],
+): Promise<void> {
+  await db
+    .deleteFrom("package_version")
+    .where("package_id", "=", packageId)
+    .where("version", "in", versions)
+    .execute();
 }
 
 /** Which of these contents some asset still points at. */
-export async function referencedContents(db: Queries, sha256s: readonly string[]): Promise<ReadonlySet<string>> {
+export async function referencedContents(
+  db: Queries,
+  sha256s: readonly string[],
+): Promise<ReadonlySet<string>> {
   if (sha256s.length === 0) return new Set();
-  const rows = await db.selectFrom("asset").select("sha256").distinct().where("sha256", "in", sha256s).execute();
+  const rows = await db
+    .selectFrom("asset")
+    .select("sha256")
+    .distinct()
+    .where("sha256", "in", sha256s)
+    .execute();
   return new Set(rows.map((row) => row.sha256));
 }
 
@@ -237,7 +301,13 @@ export async function referencedContents(db: Queries, sha256s: readonly string[]
 export async function versionRevisions(
   db: Queries,
   packageId: number,
-): Promise<readonly { readonly version: string; readonly revision: string; readonly status: VersionStatus }[]> {
-  const rows = await db.selectFrom("package_version").select(["version", "revision", "status"]).where("package_id", "=", packageId).execute();
+): Promise<
+  readonly { readonly version: string; readonly revision: string; readonly status: VersionStatus }[]
+> {
+  const rows = await db
+    .selectFrom("package_version")
+    .select(["version", "revision", "status"])
+    .where("package_id", "=", packageId)
+    .execute();
   return rows.map((row) => ({ ...row, status: row.status as VersionStatus }));
 }

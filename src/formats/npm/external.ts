@@ -1,5 +1,5 @@
 // How a public npm registry is read: one document per package, parsed on the document worker.
-import type { ExternalFormat } from "../format.ts";
+import type { ExternalFormat, IndexFile } from "../format.ts";
 import { documentWorker } from "./document-worker.ts";
 import { nameOf } from "./names.ts";
 
@@ -16,6 +16,6 @@ export const external: ExternalFormat = {
 };
 
 /** Only what the worker needs: an index may carry more than can be sent to a thread. */
-function plain({ file, gzip, digest }: Parameters<ExternalFormat["versions"]>[0]) {
-  return { file, gzip, digest };
+function plain({ connection, file, gzip, digest }: IndexFile): IndexFile {
+  return { connection, file, gzip, digest };
 }

@@ -69,12 +69,25 @@ export async function answer({ kind, question }: Job): Promise<Jobs[JobName]["an
       );
     }
     case "version": {
-      const found = (await read(question.file, question.key)).versions.get(question.version);
-      return found === undefined ? undefined : describePublic(found, question.key);
+      const document = await read(question.file, question.key);
+      const found = document.versions.get(question.version);
+      if (found !== undefined) return describePublic(found, question.key);
+      return lists(document, question.version) ? withoutAssets(question.version) : undefined;
     }
     case "update":
       return readMetadataUpdate(parseBody(question.body), question.name);
   }
+}
+
+/** Whether the document has an entry of that number, be it unusable. */
+function lists({ top }: PublicDocument, version: string): boolean {
+  const versions = top["versions"];
+  return typeof versions === "object" && versions !== null && Object.hasOwn(versions, version);
+}
+
+/** A version that is listed but has no file that could be checked: the registry says so instead of "unknown". */
+function withoutAssets(version: string): ExternalVersion {
+  return { version, assets: [], metadata: {}, document: "", brief: "" };
 }
 
 /** An unreadable public document hides nothing that is held here. */
@@ -104,7 +117,7 @@ async function read(index: IndexFile, key: PackageKey): Promise<PublicDocument> 
   } catch (error) {
     throw new Fault(
       "UpstreamFault",
-      `What the public registry sent about ${nameOf(key)} cannot be read as a package document: ${String(error).slice(0, 200)}`,
+      `What '${index.connection}' sent about ${nameOf(key)} cannot be read as a package document: ${String(error).slice(0, 200)}`,
     );
   }
   if (size <= PARSED_BYTES_MAX) parsed.set(mark, document, { size });

@@ -215,7 +215,12 @@ function viewName(repository: RepositoryRecord, key: PackageKey): string {
 
 /** The view's public documents as the worker takes them. */
 export function filesOf(view: PackageView): IndexFile[] {
-  return view.external.map(({ index: { file, gzip, digest } }) => ({ file, gzip, digest }));
+  return view.external.map(({ connection, index: { file, gzip, digest } }) => ({
+    connection,
+    file,
+    gzip,
+    digest,
+  }));
 }
 
 /** Strong: one per representation, found without any body (performance.md, section 8). */
