@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createAwsDoor } from "./aws/dispatch.ts";
 import { operations } from "./aws/operations/index.ts";
+import type { BlobStore } from "./blobs/blob-store.ts";
 import { createDiskStore } from "./blobs/disk.ts";
 import type { Config } from "./config.ts";
 import { createConnections } from "./connections.ts";
@@ -56,7 +57,7 @@ export async function startApp(config: Config): Promise<App> {
     "base64",
   );
 
-  const blobs = await createDiskStore({ directory: join(config.data, "blobs") });
+  const blobs = await openBlobs(config);
   const upstream = createUpstream({
     directory: join(config.data, "cache", "upstream"),
     freshnessMs: config.upstreamFreshnessMs,
@@ -154,6 +155,13 @@ export async function startApp(config: Config): Promise<App> {
       await database.close();
     },
   };
+}
+
+/** The S3 client is loaded only where a bucket is configured. */
+async function openBlobs(config: Config): Promise<BlobStore> {
+  if (config.blobs === undefined) return createDiskStore({ directory: join(config.data, "blobs") });
+  const { createS3Store } = await import("./blobs/s3.ts");
+  return createS3Store({ url: config.blobs, stagingDirectory: join(config.data, "staging") });
 }
 
 function noticeForeignChanges({ database, generations }: RegistryDeps, forget: () => void): void {
