@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { createGunzip, type Gunzip } from "node:zlib";
 import { Fault, invalid } from "../../core/faults.ts";
+import { nestsTooDeeply } from "./nesting.ts";
 
 /** Compressed manifests stay far below; base64 of a tarball does not compress at all. */
 const RATIO_MAX = 100;
@@ -66,6 +67,7 @@ export async function readBody(req: IncomingMessage, bytesMax: number): Promise<
 /** The whole of a small JSON body, whatever its media type says. */
 export async function readJson(req: IncomingMessage, bytesMax: number): Promise<unknown> {
   const bytes = await readBody(req, bytesMax);
+  if (nestsTooDeeply(bytes)) throw invalid("The JSON body is nested too deeply.", "CANNOT_PARSE");
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
   } catch {

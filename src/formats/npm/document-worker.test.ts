@@ -47,6 +47,14 @@ test("versions and their facts are read from plain and gzip'd files", async () =
   }
 });
 
+test("2.5.1 a number that is listed without a digest is taken, but there is nothing to take in", async () => {
+  const file = await index(
+    JSON.stringify({ versions: { "1.0.0": { dist: { tarball: "http://registry.example/ui.tgz" } } } }),
+  );
+  expect((await worker.ask("versions", { key: KEY, file })).has("1.0.0")).toBe(true);
+  expect(await worker.ask("version", { key: KEY, file, version: "1.0.0" })).toMatchObject({ assets: [] });
+});
+
 test("what is no document is the public registry's fault: 502", async () => {
   for (const bytes of ["<html>", "[]", "null"]) {
     const asked = worker.ask("versions", { key: KEY, file: await index(bytes) });

@@ -90,6 +90,7 @@ export function createDocumentWorker(): DocumentWorker {
       const id = ++lastId;
       return new Promise((resolve, reject) => {
         waiting.set(id, { resolve, reject });
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is a browser window's, not a thread's
         worker?.postMessage({ id, job: { kind, question } });
       });
     },

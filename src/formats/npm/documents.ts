@@ -3,6 +3,7 @@ import type { PackageKey } from "../../core/coordinates.ts";
 import { invalid } from "../../core/faults.ts";
 import type { VersionMetadata } from "../../registry/registry.ts";
 import { checkPublishedName, checkPublishedVersion, checkTag, nameOf } from "./names.ts";
+import { nestsTooDeeply } from "./nesting.ts";
 import type { Attachment } from "./publish-body.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -26,6 +27,7 @@ export interface MetadataUpdate {
 
 /** Parses the body that remains without the attachment. Throws a 400 unless it is a JSON object in valid UTF-8. */
 export function parseBody(bytes: Uint8Array): Json {
+  if (nestsTooDeeply(bytes)) throw invalid("The JSON body is nested too deeply.", "CANNOT_PARSE");
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
@@ -82,7 +84,7 @@ function checkAttachment(body: Json, attachment: Attachment): void {
   const length = entry["length"];
   if (length !== undefined && length !== attachment.bytes) {
     throw invalid(
-      `The attachment says it is ${String(length).slice(0, 20)} bytes long, but ${attachment.bytes} bytes arrived.`,
+      `The attachment says it is ${JSON.stringify(length).slice(0, 20)} bytes long, but ${attachment.bytes} bytes arrived.`,
     );
   }
 }

@@ -8,7 +8,12 @@ import type { ExternalVersion, IndexFile } from "../format.ts";
 import { type MetadataUpdate, parseBody, readMetadataUpdate } from "./documents.ts";
 import { nameOf } from "./names.ts";
 import { type PackumentFacts, renderPackument, renderTags, renderVersion } from "./packument-text.ts";
-import { describePublic, type PublicDocument, readPublicDocument } from "./public-document.ts";
+import {
+  describePublic,
+  type PublicDocument,
+  type PublicVersion,
+  readPublicDocument,
+} from "./public-document.ts";
 
 /** Each job's question and answer. Everything here is plain data that can be sent between threads. */
 export interface Jobs {
@@ -26,7 +31,7 @@ export interface Jobs {
     question: { facts: PackumentFacts; files: readonly IndexFile[] };
     answer: Readonly<Record<string, string>> | undefined;
   };
-  /** All versions that can be taken in, with their publication time. */
+  /** All version numbers, with their publication time where the version can be taken in. */
   versions: {
     question: { key: PackageKey; file: IndexFile };
     answer: ReadonlyMap<string, { publishedAt?: number }>;
@@ -49,7 +54,17 @@ const PARSED_BYTES_MAX = 16 * 1024 * 1024;
 
 const parsed = new LRUCache<string, PublicDocument>({ maxSize: PARSED_BYTES_MAX });
 
-export async function answer({ kind, question }: Job): Promise<Jobs[JobName]["answer"]> {
+/** As `respond`; what overflows the stack is a document made for that. */
+export async function answer(job: Job): Promise<Jobs[JobName]["answer"]> {
+  try {
+    return await respond(job);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Fault("UpstreamFault", `What the public registry sent is refused: ${error.message}`);
+  }
+}
+
+async function respond({ kind, question }: Job): Promise<Jobs[JobName]["answer"]> {
   switch (kind) {
     case "packument": {
       const text = renderPackument(question.facts, await readAll(question.facts, question.files));
@@ -60,29 +75,22 @@ export async function answer({ kind, question }: Job): Promise<Jobs[JobName]["an
     case "tags":
       return renderTags(question.facts, await readAll(question.facts, question.files));
     case "versions": {
-      const { versions } = await read(question.file, question.key);
-      return new Map(
-        [...versions].map(([version, { publishedAt }]) => [
-          version,
-          publishedAt === undefined ? {} : { publishedAt },
-        ]),
-      );
+      const { listed, versions } = await read(question.file, question.key);
+      return new Map([...listed].map((version) => [version, timeOf(versions.get(version))]));
     }
     case "version": {
       const document = await read(question.file, question.key);
       const found = document.versions.get(question.version);
       if (found !== undefined) return describePublic(found, question.key);
-      return lists(document, question.version) ? withoutAssets(question.version) : undefined;
+      return document.listed.has(question.version) ? withoutAssets(question.version) : undefined;
     }
-    case "update":
+    default:
       return readMetadataUpdate(parseBody(question.body), question.name);
   }
 }
 
-/** Whether the document has an entry of that number, be it unusable. */
-function lists({ top }: PublicDocument, version: string): boolean {
-  const versions = top["versions"];
-  return typeof versions === "object" && versions !== null && Object.hasOwn(versions, version);
+function timeOf(version: PublicVersion | undefined): { readonly publishedAt?: number } {
+  return version?.publishedAt === undefined ? {} : { publishedAt: version.publishedAt };
 }
 
 /** A version that is listed but has no file that could be checked: the registry says so instead of "unknown". */

@@ -4,7 +4,7 @@ import type { PackageKey } from "../../core/coordinates.ts";
 import type { ExternalAsset, ExternalVersion } from "../format.ts";
 import { describe, isObject, type Json } from "./documents.ts";
 import { isListableVersion, nameOf, tarballName } from "./names.ts";
-import { type Dist, makeVersionTexts, type VersionTexts } from "./version-text.ts";
+import { makeVersionTexts, type VersionTexts } from "./version-text.ts";
 
 type Digests = ExternalAsset["digests"];
 
@@ -20,6 +20,8 @@ export interface PublicVersion {
 }
 
 export interface PublicDocument {
+  /** Every number the document has an entry of, be it one that cannot be taken in: such a number is taken all the same (spec 2.5.1). */
+  readonly listed: ReadonlySet<string>;
   readonly versions: ReadonlyMap<string, PublicVersion>;
   readonly tags: ReadonlyMap<string, string>;
   readonly createdAt: number | undefined;
@@ -31,8 +33,9 @@ export interface PublicDocument {
 export function readPublicDocument(json: unknown, key: PackageKey): PublicDocument {
   if (!isObject(json)) throw new Error("not a packument");
   const time = isObject(json["time"]) ? json["time"] : {};
+  const entries = Object.entries(isObject(json["versions"]) ? json["versions"] : {});
   const versions = new Map<string, PublicVersion>();
-  for (const [version, manifest] of Object.entries(isObject(json["versions"]) ? json["versions"] : {})) {
+  for (const [version, manifest] of entries) {
     const found = readVersion(
       version,
       manifest,
@@ -46,6 +49,7 @@ export function readPublicDocument(json: unknown, key: PackageKey): PublicDocume
     if (typeof version === "string") tags.set(tag, version);
   }
   return {
+    listed: new Set(entries.map(([version]) => version)),
     versions,
     tags,
     createdAt: epoch(time["created"]),
@@ -106,7 +110,7 @@ export function publicTexts({ manifest }: PublicVersion): VersionTexts {
   ]) {
     if (Object.hasOwn(from, member)) dist[member] = from[member];
   }
-  return makeVersionTexts(manifest, dist as Dist);
+  return makeVersionTexts(manifest, dist);
 }
 
 /** A version's facts for the registry, before its bytes are here. */

@@ -1,5 +1,6 @@
 // A streaming scanner of npm's publish body: decodes the attachment's base64 as it arrives and keeps the rest for JSON.parse.
 import { Fault, invalid } from "../../core/faults.ts";
+import { DEPTH_MAX } from "./nesting.ts";
 
 export interface PublishBodyLimits {
   /** Everything but the attachment's data, bytes. */
@@ -9,8 +10,6 @@ export interface PublishBodyLimits {
 }
 
 export const REST_BYTES_MAX = 16 * 1024 * 1024;
-/** Documents nested deeper are nobody's manifest, and recursion over them would overflow the stack. */
-const DEPTH_MAX = 100;
 const KEY_BYTES_MAX = 4096;
 
 export interface Attachment {

@@ -10,7 +10,6 @@ import { nameOf, parseName } from "./names.ts";
 import { printable, sendJson } from "./responses.ts";
 
 const AUDIT_BYTES_MAX = 16 * 1024 * 1024;
-const AUDIT_DEPTH_MAX = 200;
 const SEARCH_SIZE_MAX = 250;
 
 export function ping(registry: Registry, request: DoorRequest): void {
@@ -105,7 +104,7 @@ export async function audit(registry: Registry, request: DoorRequest, path: stri
   const tree = await readJson(request.req, AUDIT_BYTES_MAX);
   if (!isObject(tree)) throw invalid("The body must be an object.");
   const names = new Set<string>();
-  collectNames(tree, names, 0);
+  collectNames(tree, names);
   const answer = await relayed(registry, request, path, [...names], (allowed) => ({
     // The project's own name is nobody's business outside.
     ...prune(tree, allowed),
@@ -117,13 +116,12 @@ export async function audit(registry: Registry, request: DoorRequest, path: stri
   sendJson(request, 200, answer);
 }
 
-function collectNames(node: Json, names: Set<string>, depth: number): void {
-  if (depth > AUDIT_DEPTH_MAX) throw invalid("The dependency tree is nested too deeply.");
+function collectNames(node: Json, names: Set<string>): void {
   for (const member of ["requires", "dependencies"]) {
     if (!isObject(node[member])) continue;
     for (const [name, child] of Object.entries(node[member])) {
       names.add(name);
-      if (isObject(child)) collectNames(child, names, depth + 1);
+      if (isObject(child)) collectNames(child, names);
     }
   }
 }

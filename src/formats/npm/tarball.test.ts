@@ -199,6 +199,10 @@ describe("tarball", () => {
       await tar([{ name: "p/package.json" }, JSON.stringify({ x: randomBytes(900).toString("hex") })]),
     );
     await expect(read(large, 1000, limits)).rejects.toThrow(/too large/);
+    const deep = gzipSync(
+      await tar([{ name: "p/package.json" }, `{"name":${"[".repeat(500_000)}${"]".repeat(500_000)}}`]),
+    );
+    await expect(read(deep)).rejects.toThrow(/nested too deeply/);
   });
 
   test("bytes that do not compress pass whole, and the reader does not change what it is given", async () => {

@@ -1,6 +1,7 @@
 // What an npm tarball says of itself: unpacks it as a stream, in memory and without writing a file, for its package.json.
 import { createGunzip } from "node:zlib";
 import { invalid } from "../../core/faults.ts";
+import { nestsTooDeeply } from "./nesting.ts";
 import { createTarReader, type TarEntry, TarError } from "./tar.ts";
 
 export interface TarballLimits {
@@ -158,6 +159,7 @@ function checkEntry({ path, kind }: TarEntry): void {
 }
 
 function parseManifest(bytes: Buffer): Readonly<Record<string, unknown>> {
+  if (nestsTooDeeply(bytes)) throw new TarError("its package.json is nested too deeply");
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
