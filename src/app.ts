@@ -19,11 +19,12 @@ import { ensureAdministrator } from "./identity/first-start.ts";
 import { callerOf, createIdentities } from "./identity/identify.ts";
 import { createSigV4Verifier } from "./identity/sigv4.ts";
 import { createCatalog } from "./registry/catalog.ts";
+import { BlobClaims, sweepBlobs } from "./registry/collect.ts";
 import { createRegistry } from "./registry/create.ts";
 import type { RegistryDeps } from "./registry/deps.ts";
 import { Generations } from "./registry/generations.ts";
 import { openDatabase } from "./store/database.ts";
-import { findAccessKey } from "./store/identities.ts";
+import { deleteExpiredTokens, findAccessKey } from "./store/identities.ts";
 import { settingOnce } from "./store/settings.ts";
 import { discoverByAsking, discoverQuickly } from "./upstream/discovery.ts";
 import { createUpstream } from "./upstream/index.ts";
@@ -52,6 +53,7 @@ export async function startApp(config: Config): Promise<App> {
   if (await ensureAdministrator(database, config.account, join(config.data, "credentials"), now())) {
     log.info({ file: join(config.data, "credentials") }, "first start: wrote the administrator's access key");
   }
+  await deleteExpiredTokens(database.read, now());
   const pagingKey = Buffer.from(
     await settingOnce(database, "paging-key", () => randomBytes(32).toString("base64")),
     "base64",
@@ -75,15 +77,17 @@ export async function startApp(config: Config): Promise<App> {
   });
 
   const generations = new Generations();
+  const claims = new BlobClaims();
   const formats = new Map<PackageFormat, Format>(FORMATS.map((format) => [format.name, format]));
   const deps: RegistryDeps = {
     database,
     blobs,
     upstream,
-    connection: connections.find,
+    connection: (name) => connections.find(name),
     formats,
     catalog: createCatalog(database, generations),
     generations,
+    claims,
     region: config.region,
     now,
     newRevision: () => randomBytes(32).toString("base64"),
@@ -142,11 +146,13 @@ export async function startApp(config: Config): Promise<App> {
   );
   await connections.ready;
   const address = await server.listen(config.listen.host, config.listen.port);
+  const sweep = startSweeping(deps, claims);
   log.info({ address, data: config.data, database: database.engine }, "serving");
 
   return {
     address,
     async close(graceMs) {
+      clearInterval(sweep);
       await server.close(graceMs);
       await registry.settled();
       await Promise.all([...doors.values()].map((door) => door.close?.()));
@@ -162,6 +168,19 @@ async function openBlobs(config: Config): Promise<BlobStore> {
   if (config.blobs === undefined) return createDiskStore({ directory: join(config.data, "blobs") });
   const { createS3Store } = await import("./blobs/s3.ts");
   return createS3Store({ url: config.blobs, stagingDirectory: join(config.data, "staging") });
+}
+
+const SWEEP_EVERY_MS = 6 * 60 * 60_000;
+
+/** Only where this process is the only one that records: with the embedded database. */
+function startSweeping(deps: RegistryDeps, claims: BlobClaims): NodeJS.Timeout | undefined {
+  if (deps.database.engine !== "sqlite") return undefined;
+  const sweep = (): void => {
+    sweepBlobs(deps, claims).catch((error: unknown) =>
+      deps.log.warn({ error: String(error) }, "the sweep of unused bytes failed"),
+    );
+  };
+  return setInterval(sweep, SWEEP_EVERY_MS).unref();
 }
 
 function noticeForeignChanges({ database, generations }: RegistryDeps, forget: () => void): void {

@@ -243,7 +243,7 @@ function readConfigFile(path: string): FileConfig {
     else if (typeof value === "string" || typeof value === "number") settings[name] = String(value);
     else throw new ConfigError(`config: ${path}: '${key}' must be text or a number`);
   }
-  return settings as FileConfig;
+  return settings;
 }
 
 function fileUpstreams(path: string, value: unknown): Record<string, string> {

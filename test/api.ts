@@ -11,6 +11,7 @@ import type { PackageKey } from "../src/core/coordinates.ts";
 import { callerOf } from "../src/identity/identify.ts";
 import { createSigV4Verifier } from "../src/identity/sigv4.ts";
 import { createCatalog } from "../src/registry/catalog.ts";
+import { BlobClaims } from "../src/registry/collect.ts";
 import { createRegistry } from "../src/registry/create.ts";
 import type { RegistryDeps } from "../src/registry/deps.ts";
 import { Generations } from "../src/registry/generations.ts";
@@ -67,6 +68,7 @@ export async function openApi(database: Database, now: () => number = Date.now):
     connection: () => Promise.resolve(undefined),
     formats: new Map(),
     catalog: createCatalog(database, generations),
+    claims: new BlobClaims(),
     generations,
     region: "us-east-1",
     now,

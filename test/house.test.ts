@@ -13,7 +13,7 @@ interface Import {
 }
 
 const FILES = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter(
-  (file) => /\.ts$/.test(file) && !/\.(test|suite)\.ts$/.test(file),
+  (file) => file.endsWith(".ts") && !/\.(test|suite)\.ts$/.test(file),
 );
 
 /** A file's room: the folder, with each format a room of its own; files at the top are the front hall. */

@@ -21,7 +21,7 @@ interface Registry {
 }
 
 async function startRegistry(): Promise<Registry> {
-  const documents = new Map<string, { versions: Record<string, object> }>();
+  const documents = new Map<string, { name: string; versions: Record<string, object> }>();
   const files = new Map<string, Buffer>();
   const server = createServer((req, res) => {
     registry.seen.push(req.url ?? "");
@@ -43,14 +43,14 @@ async function startRegistry(): Promise<Registry> {
       const tarball = await makeTarball({ name, version });
       const path = `/${name}/-/${name}-${version}.tgz`;
       files.set(path, bytes ?? tarball);
-      const document = documents.get(name) ?? { name, "dist-tags": {}, versions: {}, time: {} };
+      const document = documents.get(name) ?? { name, versions: {} };
       const integrity = `sha512-${createHash("sha512").update(tarball).digest("base64")}`;
       document.versions[version] = {
         name,
         version,
         dist: { tarball: `${url.slice(0, -1)}${path}`, integrity, ...dist },
       };
-      documents.set(name, { ...document, "dist-tags": { latest: version } } as never);
+      documents.set(name, Object.assign(document, { "dist-tags": { latest: version } }));
       return tarball;
     },
     close() {
@@ -131,7 +131,9 @@ test("a version without any digest is not taken in: an unknown fails closed", as
   expect(await answer.text()).toMatch(/digest/);
 });
 
-test.each([
+type Misbehaviour = NonNullable<Registry["misbehave"]>;
+
+test.each<[string, Misbehaviour, number]>([
   ["refuses with 500", (_: IncomingMessage, res: ServerResponse) => void res.writeHead(500).end(), 502],
   [
     "is throttling",
@@ -152,8 +154,8 @@ test.each([
       void res.writeHead(200, { "content-type": "application/json" }).end("[]"),
     502,
   ],
-] as const)("a registry that %s: the answer names the connection", async (_, misbehave, status) => {
-  registry.misbehave = misbehave as Registry["misbehave"];
+])("a registry that %s: the answer names the connection", async (_, misbehave, status) => {
+  registry.misbehave = misbehave;
   const answer = await server.npm(R, "p");
   expect(answer.status).toBe(status);
   expect(await answer.text()).toContain("public:npmjs");

@@ -23,8 +23,6 @@ export interface PackageKey {
   readonly name: string;
 }
 
-export const DOMAIN_NAME = /^[a-z][a-z0-9-]{0,48}[a-z0-9]$/;
-export const REPOSITORY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{1,99}$/;
 export const ACCOUNT_ID = /^[0-9]{12}$/;
 const NAME = /^[^#/\s]{1,255}$/u;
 

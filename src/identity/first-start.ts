@@ -9,14 +9,21 @@ import { countPrincipals, insertAccessKey, insertPrincipal } from "../store/iden
  * form) is on disk before the key is valid: a crash in between leaves a key that opens nothing, never a server
  * nobody can enter. A file that is already there is taken as the operator's choice of key.
  */
-export async function ensureAdministrator(database: Database, account: string, credentialsFile: string, now: number): Promise<boolean> {
+export async function ensureAdministrator(
+  database: Database,
+  account: string,
+  credentialsFile: string,
+  now: number,
+): Promise<boolean> {
   if ((await countPrincipals(database.read)) > 0) return false;
   const key = (await readKey(credentialsFile)) ?? newKey();
   await writeKey(credentialsFile, key);
   return database.write(async (tx) => {
     if ((await countPrincipals(tx)) > 0) return false; // another node was first
     const arn = `arn:aws:iam::${account}:user/administrator`;
-    const policies = [{ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] }] as const;
+    const policies = [
+      { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] },
+    ] as const;
     const principalId = await insertPrincipal(tx, { account, name: "administrator", arn, policies }, now);
     await insertAccessKey(tx, { ...key, principalId }, now);
     return true;

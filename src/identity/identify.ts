@@ -17,7 +17,9 @@ export interface Identities {
 
 export function createIdentities(database: Database, now: () => number): Identities {
   // Keyed by the header as sent: a checked token costs no parsing and no hash the second time.
-  const proved = new LRUCache<string, { readonly caller: Caller; readonly expiresAt: number }>({ max: 10_000 });
+  const proved = new LRUCache<string, { readonly caller: Caller; readonly expiresAt: number }>({
+    max: 10_000,
+  });
   const known = (authorization: string | undefined): Caller | undefined => {
     if (authorization === undefined) return undefined;
     const entry = proved.get(authorization);
@@ -27,13 +29,19 @@ export function createIdentities(database: Database, now: () => number): Identit
     known,
     async fromHeader(authorization) {
       if (authorization === undefined || authorization.trim() === "") {
-        throw new Fault("Unauthenticated", "This repository needs a token: get one with 'aws codeartifact get-authorization-token' or 'aws codeartifact login'.");
+        throw new Fault(
+          "Unauthenticated",
+          "This repository needs a token: get one with 'aws codeartifact get-authorization-token' or 'aws codeartifact login'.",
+        );
       }
       const already = known(authorization);
       if (already !== undefined) return already;
       const checked = await checkToken(database, tokenIn(authorization), now());
       if (checked === undefined) {
-        throw new Fault("Unauthenticated", "The token is unknown, expired or revoked; get a new one with 'aws codeartifact get-authorization-token' or 'aws codeartifact login'.");
+        throw new Fault(
+          "Unauthenticated",
+          "The token is unknown, expired or revoked; get a new one with 'aws codeartifact get-authorization-token' or 'aws codeartifact login'.",
+        );
       }
       const caller = { ...callerOf(checked.principal, checked.id), tokenDomainId: checked.domainId };
       proved.set(authorization, { caller, expiresAt: checked.expiresAt });

@@ -10,7 +10,12 @@ export const TOKEN_SECONDS_MAX = 43_200;
 /** A new token for every repository of one domain. The text is shown once and cannot be had again. */
 export async function issueToken(
   database: Database,
-  grant: { readonly principalId: number; readonly domainId: number; readonly now: number; readonly expiresAt: number },
+  grant: {
+    readonly principalId: number;
+    readonly domainId: number;
+    readonly now: number;
+    readonly expiresAt: number;
+  },
 ): Promise<string> {
   const id = randomBytes(9).toString("base64url");
   const secret = randomBytes(32).toString("base64url");
@@ -35,13 +40,19 @@ export interface CheckedToken {
 }
 
 /** What a token proves, or undefined when it is unknown, forged, expired or revoked. */
-export async function checkToken(database: Database, text: string, now: number): Promise<CheckedToken | undefined> {
+export async function checkToken(
+  database: Database,
+  text: string,
+  now: number,
+): Promise<CheckedToken | undefined> {
   const [, id, secret] = /^([\w-]{12})\.([\w-]{43})$/.exec(text) ?? [];
   if (id === undefined || secret === undefined) return undefined;
   const known = await findToken(database.read, id);
   if (known === undefined || known.revokedAt !== undefined || known.expiresAt <= now) return undefined;
   const matches = timingSafeEqual(Buffer.from(hashOf(secret), "hex"), Buffer.from(known.secretHash, "hex"));
-  return matches ? { id, principal: known.principal, domainId: known.domainId, expiresAt: known.expiresAt } : undefined;
+  return matches
+    ? { id, principal: known.principal, domainId: known.domainId, expiresAt: known.expiresAt }
+    : undefined;
 }
 
 function hashOf(secret: string): string {

@@ -130,9 +130,11 @@ async function transfer(deps: RegistryDeps, flight: Flight, stream: Readable, wa
     for await (const chunk of stream) await flight.writer.write(chunk as Uint8Array);
     const staged = await flight.writer.finish();
     checkDigests(wanted, flight.size, staged);
-    await flight.writer.commit();
-    flight.sealed = true;
-    await recordIngested(deps, flight, staged);
+    await deps.claims.hold([staged.digests.sha256], async () => {
+      await flight.writer.commit();
+      flight.sealed = true;
+      await recordIngested(deps, flight, staged);
+    });
     flight.writer.release();
   } catch (error) {
     flight.sealed = true;
@@ -257,6 +259,7 @@ export async function retain(
     const confirmed = await deps.catalog.confirm(tx, snapshot);
     const { id, packageId: _, ...version } = source;
     const assets = await findAssets(tx, id);
+    if (assets.length === 0) return; // deleted there meanwhile: nothing is left to keep
     await keep(
       deps,
       tx,

@@ -44,9 +44,12 @@ export async function publish(
   const lookup = await look(deps, repository, publication.key);
   if (!(await heldHere(deps, lookup.own, publication.version)))
     await refuseReachable(deps, external, lookup, publication);
-  for (const { writer } of publication.assets) await writer.commit();
-  const outcome = await deps.database.write((tx) =>
-    decideAndRecord(deps, tx, lookup, repository, publication, context),
+  const outcome = await deps.claims.hold(
+    publication.assets.map(({ staged }) => staged.digests.sha256),
+    async () => {
+      for (const { writer } of publication.assets) await writer.commit();
+      return deps.database.write((tx) => decideAndRecord(deps, tx, lookup, repository, publication, context));
+    },
   );
   for (const { writer } of publication.assets) writer.release();
   deps.generations.touchPackage(repository.domain.id, publication.key);

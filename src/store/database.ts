@@ -102,13 +102,13 @@ function adaptSqlite(db: DatabaseSync): ConstructorParameters<typeof SqliteDiale
       iterate: (p: Parameters) => statement.iterate(...p),
     };
   };
-  return { prepare, close: () => db.close() } as never;
+  return { prepare, close: () => db.close() };
 }
 type Parameters = readonly (string | number | bigint | null)[];
 
 async function openPostgres(url: string): Promise<Database> {
   const { default: pg } = await import("pg");
-  pg.types.setTypeParser(20, Number); // bigint: ids and epoch milliseconds fit a double
+  pg.types.setTypeParser(pg.types.builtins.INT8, Number); // bigint: ids and epoch milliseconds fit a double
   const pool = new pg.Pool({ connectionString: url, max: 16, connectionTimeoutMillis: 10_000 });
   pool.on("error", () => undefined); // an idle connection broke: the pool replaces it, the next query tells
   const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });

@@ -179,7 +179,7 @@ onEveryDatabase("the store", (open) => {
     const record = await db.write((tx) => insertPackage(tx, id, npm("__proto__"), OPEN, 1));
     await db.write((tx) => upsertTags(tx, record.id, ["constructor", "__proto__"], "1.0.0"));
     const tags = (await findTags(db.read, [record.id])).get(record.id);
-    expect([...(tags ?? [])].sort()).toEqual([
+    expect([...(tags ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))).toEqual([
       ["__proto__", "1.0.0"],
       ["constructor", "1.0.0"],
     ]);

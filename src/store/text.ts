@@ -4,7 +4,7 @@ import { sql } from "kysely";
 
 /** `column` starts with `prefix`, byte for byte. */
 export function startsWith(column: Expression<string>, prefix: string): Expression<SqlBool> {
-  return sql<SqlBool>`substr(${column}, 1, ${[...prefix].length}) = ${prefix}`;
+  return sql<SqlBool>`substr(${column}, 1, ${Array.from(prefix).length}) = ${prefix}`;
 }
 
 /** `column` holds `text` (given in lower case) anywhere, whatever its own case. */
