@@ -40,7 +40,8 @@ export interface Domain {
 export type Setting = "ALLOW" | "BLOCK";
 
 export function connect({ endpoint, credentials }: Target): CodeartifactClient {
-  return new CodeartifactClient({ endpoint, region, credentials, maxAttempts: 1 });
+  // A copy: the SDK writes notes of its own into it.
+  return new CodeartifactClient({ endpoint, region, credentials: { ...credentials }, maxAttempts: 1 });
 }
 
 /** Creates a domain under a new name. */

@@ -14,6 +14,8 @@ export interface PackageSpec {
   readonly says?: string;
   /** More of package.json. */
   readonly more?: Readonly<Record<string, unknown>>;
+  /** Bytes beside the module, in bodies only. */
+  readonly payload?: Buffer;
 }
 
 export function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
@@ -66,7 +68,7 @@ export interface PublishBody {
 
 /** The body of the one PUT that npm's clients publish with (spec 8.1.4). */
 export async function publishBody(spec: PackageSpec, registry: string, tag = "latest"): Promise<PublishBody> {
-  const tarball = await tarballOf(files(spec));
+  const tarball = await tarballOf({ ...files(spec), ...(spec.payload && { "payload.bin": spec.payload }) });
   const integrity = `sha512-${createHash("sha512").update(tarball).digest("base64")}`;
   const shasum = createHash("sha1").update(tarball).digest("hex");
   const file = `${spec.name}-${spec.version}.tgz`;
@@ -92,9 +94,10 @@ export async function publishBody(spec: PackageSpec, registry: string, tag = "la
   return { body: Buffer.from(text), tarball, integrity, shasum };
 }
 
-async function tarballOf(content: Readonly<Record<string, string>>): Promise<Buffer> {
+async function tarballOf(content: Readonly<Record<string, string | Buffer>>): Promise<Buffer> {
   const archive = pack();
-  for (const [path, text] of Object.entries(content)) archive.entry({ name: `package/${path}` }, text);
+  for (const [path, text] of Object.entries(content))
+    archive.entry({ name: `package/${path}`, mtime: new Date(0) }, text);
   archive.finalize();
-  return gzipSync(await buffer(archive));
+  return gzipSync(await buffer(archive), { level: 1 });
 }

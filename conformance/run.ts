@@ -11,6 +11,7 @@ import { awsClients } from "./suites/aws-clients.ts";
 import { durability } from "./suites/durability.ts";
 import { npmClients } from "./suites/npm-clients.ts";
 import { npmProxy } from "./suites/npm-proxy.ts";
+import { npmWire } from "./suites/npm-wire.ts";
 import { originMatrix } from "./suites/origin-matrix.ts";
 import { refusals } from "./suites/refusals.ts";
 
@@ -19,6 +20,7 @@ const suites: Readonly<Record<string, Suite>> = {
   "npm-proxy": npmProxy,
   "origin-matrix": originMatrix,
   "aws-clients": awsClients,
+  "npm-wire": npmWire,
   refusals,
   durability,
 };

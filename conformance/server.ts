@@ -23,6 +23,7 @@ export interface Target {
 export interface Server extends Target {
   readonly data: string;
   readonly log: string;
+  readonly pid: number | undefined;
   /** Ends it: SIGTERM in peace, SIGKILL for a crash. */
   stop(signal?: NodeJS.Signals): Promise<void>;
   /** The exit code, once it has ended. */
@@ -55,6 +56,7 @@ export async function startServer(folder: string, options: ServerOptions = {}): 
     credentials: readCredentials(join(data, "credentials")),
     data,
     log,
+    pid: child.pid,
     stop: (signal) => stop(child, signal),
     exitCode: () => child.exitCode,
   };

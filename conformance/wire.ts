@@ -27,7 +27,8 @@ export async function send(url: string, sending: Sending = {}): Promise<Answer> 
   const { method = "GET", headers = {}, body, rawPath, timeoutMs = TIMEOUT_MS } = sending;
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const { hostname, port, pathname, search } = new URL(url);
-  const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
+  const chunked = Object.keys(headers).some((name) => name.toLowerCase() === "transfer-encoding");
+  const length = body === undefined || chunked ? {} : { "content-length": Buffer.byteLength(body) };
   const options = {
     hostname,
     port,

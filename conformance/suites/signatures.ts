@@ -7,7 +7,7 @@ import type { Credentials, Target } from "../server.ts";
 import type { Stage } from "../suite.ts";
 import { type Answer, send } from "../wire.ts";
 
-interface Draft {
+export interface Draft {
   readonly method?: string;
   readonly path: string;
   readonly query?: Record<string, string>;
@@ -119,7 +119,7 @@ function expectStatus({ status, headers, text }: Answer, wanted: number): void {
   assert.equal(typeof JSON.parse(text).message, "string");
 }
 
-async function call(target: Target, draft: Draft): Promise<Answer> {
+export async function call(target: Target, draft: Draft): Promise<Answer> {
   const { host, hostname, protocol } = new URL(target.endpoint);
   const headers: Record<string, string> = { host };
   if (draft.body !== undefined) headers["content-type"] = "application/json";
