@@ -1,6 +1,8 @@
 // npm's door over the real registry: what each request answers, and that a refused one leaves nothing behind.
 import { createHash, randomBytes } from "node:crypto";
+import { readdir } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
+import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeTarball, publishBody, startServer, type TestServer } from "../../../test/server.ts";
@@ -15,7 +17,7 @@ beforeAll(async () => {
   outside = await startServer();
   await outside.repository("public");
   const upstream = outside.npmUrl("public").replace("http://", `http://aws:${await outside.token()}@`);
-  server = await startServer({ upstream: [`public:npmjs=${upstream}`], "npm-request-bytes-max": "3000000" });
+  server = await startServer({ upstream: [`public:npmjs=${upstream}`], "npm-request-bytes-max": "6000000" });
   await server.repository("own");
   await server.repository("store", ["public:npmjs"]);
   await server.repository("app", ["store"]);
@@ -341,8 +343,8 @@ describe("publish", () => {
     [
       "a body over the limit",
       413,
-      /larger than 3000000/,
-      async (name) => [await bodyOf(name, "1.0.0", { readme: "x".repeat(3_000_000) })],
+      /larger than 6000000/,
+      async (name) => [await bodyOf(name, "1.0.0", { readme: "x".repeat(6_000_000) })],
     ],
     [
       "a gzip bomb",
@@ -350,7 +352,7 @@ describe("publish", () => {
       /larger/,
       () =>
         Promise.resolve([
-          gzipSync(`{"a":"${"x".repeat(3_500_000)}"}`),
+          gzipSync(`{"a":"${"x".repeat(6_500_000)}"}`),
           { ...JSON_TYPE, "content-encoding": "gzip" },
         ]),
     ],
@@ -391,7 +393,7 @@ describe("publish", () => {
       /gzip/,
       async (name) => [
         await bodyOf(name, "1.0.0", {
-          _attachments: { f: { data: randomBytes(50_000).toString("base64") } },
+          _attachments: { f: { data: randomBytes(3_000_000).toString("base64") } },
         }),
       ],
     ],
@@ -440,6 +442,10 @@ describe("publish", () => {
     await expect(
       server.client.describePackage({ domain: "acme", repository: "own", format: "npm", package: name }),
     ).rejects.toThrow(/not found/i);
+  });
+
+  test("after all these refusals no half-written bytes are left", async () => {
+    await expect.poll(() => readdir(join(server.data, "blobs", "staging"))).toEqual([]);
   });
 
   test("terminal escapes in what was sent do not come back", async () => {

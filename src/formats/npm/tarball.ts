@@ -1,5 +1,5 @@
 // What an npm tarball says of itself: unpacks it as a stream, in memory and without writing a file, for its package.json.
-import { createGunzip } from "node:zlib";
+import { createGunzip, gunzipSync } from "node:zlib";
 import { invalid } from "../../core/faults.ts";
 import { nestsTooDeeply } from "./nesting.ts";
 import { createTarReader, type TarEntry, TarError } from "./tar.ts";
@@ -42,9 +42,81 @@ export interface TarballReader {
   destroy(): void;
 }
 
+/** Up to this size a tarball is unpacked at once: handing it to zlib's threads and back costs more than unpacking it. */
+const AT_ONCE_BYTES_MAX = 64 * 1024;
+const AT_ONCE_UNPACKED_BYTES_MAX = 4 * 1024 * 1024;
+
 /** Reads a gzipped tar as it arrives. Memory: the decompressor's and `manifestBytesMax`. */
 export function createTarballReader(limits: TarballLimits = TARBALL_LIMITS): TarballReader {
   const scan = createScan(limits);
+  const first: Uint8Array[] = [];
+  let packedBytes = 0;
+  let stream: TarballStream | undefined;
+
+  const begin = async (): Promise<TarballStream> => {
+    stream = openStream(scan, limits);
+    await stream.write(Buffer.concat(first.splice(0)));
+    return stream;
+  };
+
+  return {
+    async write(chunk) {
+      packedBytes += chunk.length;
+      if (stream === undefined && packedBytes <= AT_ONCE_BYTES_MAX) return void first.push(Uint8Array.from(chunk));
+      await (stream ?? (await begin())).write(chunk);
+    },
+    async finish() {
+      let unpackedBytes = stream === undefined ? unpackAtOnce(scan, limits, Buffer.concat(first)) : undefined;
+      unpackedBytes ??= await (stream ?? (await begin())).finish();
+      return conclude(() => {
+        scan.reader.end();
+        return { ...scan.result(), unpackedBytes };
+      });
+    },
+    destroy: () => stream?.destroy(),
+  };
+}
+
+type Scan = ReturnType<typeof createScan>;
+
+function conclude<T>(step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    throw refusal(error);
+  }
+}
+
+/** Undefined when it unpacks to more than should be held at once. */
+function unpackAtOnce(scan: Scan, limits: TarballLimits, packed: Buffer): number | undefined {
+  return conclude(() => {
+    let unpacked: Buffer;
+    try {
+      unpacked = gunzipSync(packed, { maxOutputLength: AT_ONCE_UNPACKED_BYTES_MAX });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return undefined;
+      throw error;
+    }
+    checkRatio(limits, packed.length, unpacked.length);
+    scan.reader.push(unpacked);
+    return unpacked.length;
+  });
+}
+
+function checkRatio(limits: TarballLimits, packedBytes: number, unpackedBytes: number): void {
+  if (unpackedBytes > limits.ratioFreeBytes && unpackedBytes > packedBytes * limits.ratioMax) {
+    throw new TarError(`it unpacks to more than ${limits.ratioMax} times its size`);
+  }
+}
+
+interface TarballStream {
+  write(chunk: Uint8Array): Promise<void>;
+  /** Resolves with the unpacked size once everything was scanned. */
+  finish(): Promise<number>;
+  destroy(): void;
+}
+
+function openStream(scan: Scan, limits: TarballLimits): TarballStream {
   const gunzip = createGunzip({ chunkSize: 64 * 1024 });
   let packedBytes = 0;
   let unpackedBytes = 0;
@@ -63,9 +135,7 @@ export function createTarballReader(limits: TarballLimits = TARBALL_LIMITS): Tar
   gunzip.on("data", (chunk: Buffer) => {
     unpackedBytes += chunk.length;
     try {
-      if (unpackedBytes > limits.ratioFreeBytes && unpackedBytes > packedBytes * limits.ratioMax) {
-        throw new TarError(`it unpacks to more than ${limits.ratioMax} times its size`);
-      }
+      checkRatio(limits, packedBytes, unpackedBytes);
       scan.reader.push(chunk);
     } catch (error) {
       fail(error);
@@ -87,12 +157,7 @@ export function createTarballReader(limits: TarballLimits = TARBALL_LIMITS): Tar
       if (!gunzip.destroyed) gunzip.end();
       await closed;
       check();
-      try {
-        scan.reader.end();
-        return { ...scan.result(), unpackedBytes };
-      } catch (error) {
-        throw refusal(error);
-      }
+      return unpackedBytes;
     },
     destroy: () => void gunzip.destroy(),
   };
