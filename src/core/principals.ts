@@ -1,0 +1,37 @@
+// The Principal and NotPrincipal of a statement: whom it speaks of.
+import type { Caller, PolicyStatement } from "./caller.ts";
+
+type Asker = Pick<Caller, "account" | "arn" | "roleArn" | "userId">;
+
+/** How a statement means a caller: by its own name (or as everyone), by its account only, or not at all. */
+export type Named = "name" | "account" | undefined;
+
+/** A session is meant by its role's ARN as well; an account by its twelve digits or its root (spec 6.2.6). */
+export function compilePrincipals({ Principal, NotPrincipal }: PolicyStatement): (asker: Asker) => Named {
+  if (NotPrincipal !== undefined) {
+    const excepted = compileList(NotPrincipal);
+    return (asker) => (excepted(asker) === undefined ? "name" : undefined);
+  }
+  return Principal === undefined ? () => undefined : compileList(Principal);
+}
+
+function compileList(principal: unknown): (asker: Asker) => Named {
+  const names = namesOf(principal);
+  if (names.has("*")) return () => "name";
+  return (asker) => {
+    if (names.has(asker.arn)) return "name";
+    if (asker.roleArn !== undefined && names.has(asker.roleArn)) return "name";
+    if (asker.userId !== undefined && names.has(asker.userId)) return "name";
+    return names.has(asker.account) || names.has(`arn:aws:iam::${asker.account}:root`)
+      ? "account"
+      : undefined;
+  };
+}
+
+/** Services, federations and canonical users do not come here as callers. */
+function namesOf(principal: unknown): ReadonlySet<string> {
+  if (principal === "*") return new Set(["*"]);
+  const aws = typeof principal === "object" && principal !== null && "AWS" in principal ? principal.AWS : [];
+  const names: readonly unknown[] = Array.isArray(aws) ? aws : [aws];
+  return new Set(names.filter((name) => typeof name === "string"));
+}
