@@ -83,10 +83,10 @@ const recipes: readonly Recipe[] = [
     command: script("yarn@1.22.22", "yarn/bin/yarn.js"),
     // Without this it sends no token for packages that have no scope.
     home: (registry) => ({ ".npmrc": `${npmrc(registry)}always-auth=true\n` }),
-    publish: (tag, version) => [
-      ...["publish", "--new-version", version, "--no-git-tag-version", "--non-interactive"],
-      ...tagFlags(tag),
-    ],
+    publish: (tag, version) =>
+      ["publish", "--new-version", version, "--no-git-tag-version", "--non-interactive"].concat(
+        tagFlags(tag),
+      ),
     add: ["add", "--non-interactive"],
     restore: ["install", "--frozen-lockfile", "--non-interactive"],
   },

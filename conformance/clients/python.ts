@@ -1,8 +1,10 @@
 // A Python that has boto3 and the AWS CLI: the machine's own, or a virtual environment made on demand.
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { region } from "../api.ts";
 import { Skip } from "../checks.ts";
 import { plainEnv, plainPath, run } from "../processes.ts";
+import type { Target } from "../server.ts";
 import { cacheFolder, lastLine } from "./installed.ts";
 
 const wanted = ["awscli==1.45.11", "boto3==1.43.11"];
@@ -42,4 +44,19 @@ function call(...command: string[]) {
   mkdirSync(cacheFolder, { recursive: true });
   const env = { ...plainEnv(), PATH: plainPath() };
   return run(command, { cwd: cacheFolder, env, timeoutMs: 300_000 });
+}
+
+/** What AWS's own clients are told by, and nothing of the user's own. */
+export function awsEnv({ endpoint, credentials }: Target, home: string): NodeJS.ProcessEnv {
+  return {
+    PATH: plainPath(),
+    HOME: home,
+    LANG: "C.UTF-8",
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_DEFAULT_REGION: region,
+    AWS_ENDPOINT_URL_CODEARTIFACT: endpoint,
+    AWS_EC2_METADATA_DISABLED: "true",
+    AWS_PAGER: "",
+  };
 }

@@ -5,19 +5,18 @@ import { dirname, join } from "node:path";
 import { createDomain, newName } from "../api.ts";
 import { Skip } from "../checks.ts";
 import { npm } from "../clients/family.ts";
-import { awsPython } from "../clients/python.ts";
+import { awsEnv, awsPython } from "../clients/python.ts";
 import { speaker, writeFiles, writePackage } from "../packages.ts";
 import { failedSaying, type Result, run, succeeded } from "../processes.ts";
 import type { Target } from "../server.ts";
 import type { Stage } from "../suite.ts";
-import { awsEnv } from "./aws-clients.ts";
 
 interface Cli {
   readonly home: string;
   /** `aws codeartifact ARGS`. */
-  aws(...args: string[]): Promise<Result>;
+  readonly aws: (...args: string[]) => Promise<Result>;
   /** The same; gives the JSON of a success. */
-  json(...args: string[]): Promise<Record<string, unknown>>;
+  readonly json: (...args: string[]) => Promise<Record<string, unknown>>;
 }
 
 export async function awsCli(stage: Stage, target: Target): Promise<void> {

@@ -1,9 +1,8 @@
 // boto3, the AWS CLI and the JavaScript SDK drive the API; then signatures that must not be believed.
 import { join } from "node:path";
-import { region } from "../api.ts";
 import { Skip } from "../checks.ts";
-import { awsPython } from "../clients/python.ts";
-import { plainPath, run } from "../processes.ts";
+import { awsEnv, awsPython } from "../clients/python.ts";
+import { run } from "../processes.ts";
 import type { Target } from "../server.ts";
 import type { Stage } from "../suite.ts";
 import { awsCli } from "./aws-cli.ts";
@@ -16,21 +15,6 @@ export async function awsClients(stage: Stage): Promise<void> {
   await awsCli(stage, target);
   await javascriptSdk(stage, target);
   await signatures(stage, target);
-}
-
-/** What AWS's own clients are told by, and nothing of the user's own. */
-export function awsEnv({ endpoint, credentials }: Target, home: string): NodeJS.ProcessEnv {
-  return {
-    PATH: plainPath(),
-    HOME: home,
-    LANG: "C.UTF-8",
-    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-    AWS_DEFAULT_REGION: region,
-    AWS_ENDPOINT_URL_CODEARTIFACT: endpoint,
-    AWS_EC2_METADATA_DISABLED: "true",
-    AWS_PAGER: "",
-  };
 }
 
 async function boto3({ checks, folder }: Stage, target: Target): Promise<void> {

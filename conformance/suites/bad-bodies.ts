@@ -4,15 +4,34 @@ import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { type PackageSpec, publishBody } from "../packages.ts";
 import type { Answer } from "../wire.ts";
-import { each, json, refusedTo, type Scene } from "./refusals.ts";
+import { each, json, refusedTo, type Scene } from "./refusal-scene.ts";
 
 interface Limits {
   readonly requestBytesMax: number;
   readonly assetBytesMax: number;
 }
 
-// biome-ignore lint: the body is changed in every way that JSON allows
-type Document = Record<string, any>;
+interface Attachment {
+  data: unknown;
+  length: number;
+}
+
+/** The body of a publish, with room for everything that is wrong. */
+interface Document {
+  name: unknown;
+  _id: unknown;
+  versions: unknown;
+  "dist-tags": unknown;
+  _attachments?: Record<string, Attachment>;
+}
+
+interface Manifest {
+  name: unknown;
+  version: unknown;
+  dependencies?: unknown;
+  scripts?: unknown;
+  dist?: { integrity: unknown; shasum: unknown };
+}
 
 export async function badBodies(scene: Scene, limits: Limits): Promise<void> {
   await notDocuments(scene);
@@ -60,7 +79,7 @@ async function notDocuments({ check, ask }: Scene): Promise<void> {
 }
 
 /** Each changes a good publish of `held` 2.0.0 in one way. */
-const changes: Record<string, (document: Document, version: Document) => void> = {
+const changes: Record<string, (document: Document, version: Manifest) => void> = {
   "another name outside": (document) => (document.name = "other"),
   "another _id": (document) => (document._id = "other"),
   "another name in the manifest": (_, version) => (version.name = "other"),
@@ -68,10 +87,11 @@ const changes: Record<string, (document: Document, version: Document) => void> =
   "a manifest that is a text": (document) => (document.versions = { "2.0.0": "manifest" }),
   "no versions": (document) => (document.versions = {}),
   "versions that are a list": (document) => (document.versions = []),
-  "two versions": (document, version) => (document.versions["2.0.1"] = { ...version, version: "2.0.1" }),
+  "two versions": (document, version) =>
+    (document.versions = { "2.0.0": version, "2.0.1": { ...version, version: "2.0.1" } }),
   "no attachment": (document) => delete document._attachments,
   "two attachments": (document) =>
-    (document._attachments["other.tgz"] = Object.values(document._attachments)[0]),
+    (document._attachments = { "held-2.0.0.tgz": attachment(document), "other.tgz": attachment(document) }),
   "an attachment that is no base64": (document) => (attachment(document).data = "*** not base64 ***"),
   "an attachment that is no text": (document) => (attachment(document).data = { length: 3 }),
   "an empty attachment": (document) => (attachment(document).data = ""),
@@ -80,8 +100,8 @@ const changes: Record<string, (document: Document, version: Document) => void> =
   "a tarball that is none": (document) => replace(attachment(document), randomBytes(500)),
   "a gzip of no tarball": (document) => replace(attachment(document), gzipSync("hello")),
   "another integrity": (_, version) =>
-    (version.dist.integrity = `sha512-${randomBytes(64).toString("base64")}`),
-  "another shasum": (_, version) => (version.dist.shasum = "0".repeat(40)),
+    (dist(version).integrity = `sha512-${randomBytes(64).toString("base64")}`),
+  "another shasum": (_, version) => (dist(version).shasum = "0".repeat(40)),
   "a tag for another version": (document) => (document["dist-tags"] = { latest: "1.0.0" }),
   "a tag that is a range": (document) => (document["dist-tags"] = { "^1.0.0": "2.0.0" }),
   "tags that are a text": (document) => (document["dist-tags"] = { latest: 2 }),
@@ -89,15 +109,22 @@ const changes: Record<string, (document: Document, version: Document) => void> =
   "scripts that the tarball has not": (_, version) => (version.scripts = { postinstall: "echo hello" }),
 };
 
-function attachment(document: Document): Document {
-  return Object.values(document._attachments)[0] as Document;
+function attachment(document: Document): Attachment {
+  const [entry] = Object.values(document._attachments ?? {});
+  if (entry === undefined) throw new Error("the body has no attachment");
+  return entry;
 }
 
-function halve(entry: Document): void {
-  replace(entry, Buffer.from(entry.data, "base64").subarray(0, 100));
+function dist(version: Manifest): NonNullable<Manifest["dist"]> {
+  if (version.dist === undefined) throw new Error("the manifest has no dist");
+  return version.dist;
 }
 
-function replace(entry: Document, bytes: Buffer): void {
+function halve(entry: Attachment): void {
+  replace(entry, Buffer.from(String(entry.data), "base64").subarray(0, 100));
+}
+
+function replace(entry: Attachment, bytes: Buffer): void {
   entry.data = bytes.toString("base64");
   entry.length = bytes.length;
 }
@@ -106,8 +133,9 @@ async function contradictions({ check, ask, registry }: Scene): Promise<void> {
   for (const [title, change] of Object.entries(changes)) {
     await check(`publish with ${title} → 400`, async () => {
       const { body } = await publishBody({ name: "held", version: "2.0.0" }, registry.url);
-      const document: Document = JSON.parse(body.toString());
-      const version: Document = document.versions["2.0.0"];
+      const document: Document & { versions: Record<string, Manifest> } = JSON.parse(body.toString());
+      const version = document.versions["2.0.0"];
+      assert.ok(version);
       // Where the bytes are changed, no digest that would give it away.
       if (/tarball|attachment|length/.test(title)) delete version.dist;
       change(document, version);

@@ -46,10 +46,10 @@ export async function durability(stage: Stage): Promise<void> {
 
 /** Publishes on eight connections until the server is killed, after a time that differs from round to round. */
 async function storm(server: Server, registry: Registry, round: number, publishes: Publish[]): Promise<void> {
-  let over = false;
+  const state = { over: false };
   let count = 0;
   const publisher = async (lane: number): Promise<void> => {
-    while (!over && count < 2000) {
+    while (!state.over && count < 2000) {
       const one = await make(registry, lane, round, count++);
       publishes.push(one);
       one.acknowledged = await put(registry, one);
@@ -60,7 +60,7 @@ async function storm(server: Server, registry: Registry, round: number, publishe
     if (server.exitCode() !== null) throw new Error("the server ended by itself");
     await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 50));
   }
-  over = true;
+  state.over = true;
   await server.stop("SIGKILL");
   await Promise.all(lanes);
   const lost = publishes.filter(({ acknowledged }) => !acknowledged).length;

@@ -1,36 +1,23 @@
 // Bad input and missing rights: each a clear refusal in the client's dialect, within five seconds, and nothing is kept.
 import assert from "node:assert/strict";
 import type { OutgoingHttpHeaders } from "node:http";
-import { createDomain, type Domain, newName } from "../api.ts";
-import type { Registry } from "../clients/client.ts";
+import { createDomain, newName } from "../api.ts";
 import { publishBody } from "../packages.ts";
 import { plainEnv, run } from "../processes.ts";
-import { program, readCredentials, type Server } from "../server.ts";
+import { program, readCredentials } from "../server.ts";
 import type { Stage } from "../suite.ts";
-import { type Answer, type Sending, send, sendBytes } from "../wire.ts";
+import { type Sending, send, sendBytes } from "../wire.ts";
 import { badBodies } from "./bad-bodies.ts";
 import { bearer } from "./npm-clients.ts";
+import { each, json, PATIENCE_MS, refusedTo, type Scene } from "./refusal-scene.ts";
 import { call } from "./signatures.ts";
 
-/** No refusal may take longer. */
-const PATIENCE_MS = 5_000;
 const requestBytesMax = 400_000;
 const assetBytesMax = 200_000;
-const flags = [
-  ...["--npm-request-bytes-max", String(requestBytesMax), "--asset-bytes-max", String(assetBytesMax)],
-  ...["--idle-timeout-ms", "1500"],
-];
-
-export interface Scene {
-  readonly stage: Stage;
-  readonly server: Server;
-  readonly domain: Domain;
-  readonly registry: Registry;
-  /** Sends below the registry's address, the path just as written. */
-  readonly ask: (path: string, sending?: Sending) => Promise<Answer>;
-  /** Runs a check that ends with a look at the repository: it must hold what it held at the start. */
-  readonly check: (title: string, body: () => Promise<unknown>) => Promise<boolean>;
-}
+const flags =
+  `--npm-request-bytes-max ${requestBytesMax} --asset-bytes-max ${assetBytesMax} --idle-timeout-ms 1500`.split(
+    " ",
+  );
 
 export async function refusals(stage: Stage): Promise<void> {
   const server = await stage.server("server", { flags });
@@ -76,8 +63,6 @@ async function publishHeld({ registry, ask }: Pick<Scene, "registry" | "ask">): 
   assert.ok(answer.status === 200 || answer.status === 201, answer.text);
 }
 
-export const json = { "content-type": "application/json" };
-
 /** Everything the repository lists, through the API: packages with their versions, and what the domain weighs. */
 async function contents({ domain, server }: Pick<Scene, "domain" | "server">): Promise<string> {
   const query = { domain: domain.name, repository: "team", "max-results": "1000" };
@@ -88,81 +73,22 @@ async function contents({ domain, server }: Pick<Scene, "domain" | "server">): P
   return `${listed.text} ${versions.join()} ${JSON.parse(weighed.text).domain.assetSizeBytes}`;
 }
 
-/** In npm's dialect: a 4xx with `error` in a JSON body. */
-export function refusedTo({ status, text }: Answer, ...wanted: readonly number[]): void {
-  assert.ok(
-    wanted.includes(status),
-    `status ${status}, wanted ${wanted.join(" or ")}: ${text.slice(0, 300)}`,
-  );
-  const body: { error?: unknown } = JSON.parse(text);
-  assert.ok(
-    typeof body.error === "string" && body.error.length > 10,
-    `no error in words: ${text.slice(0, 300)}`,
-  );
-}
-
 async function paths({ check, ask, registry, server }: Scene): Promise<void> {
-  const bad = [
-    ...[
-      "..",
-      "../..",
-      "..%2f..%2fetc%2fpasswd",
-      "%2e%2e",
-      "%2e%2e%2f%2e%2e%2fetc%2fpasswd",
-      "..%5c..%5cx",
-      "%252e%252e%252f",
-    ],
-    ...[
-      "held%00",
-      "held%00.json",
-      "%",
-      "%z",
-      "%zz",
-      "held%c3%28",
-      "%ff",
-      "%ed%a0%80",
-      "a%2fb",
-      "a%2fb%2fc",
-      "@",
-      "@a",
-      "@a%2f",
-    ],
-    ...[
-      "@a%2fb%2fc",
-      "@a%252fb",
-      "@%2fb",
-      "@a%2f..",
-      "@..%2fa",
-      "@a%2f%2e%2e",
-      "@a/b/c/d",
-      "held/-/..%2fheld-1.0.0.tgz",
-    ],
-    ...[
-      "held/-/%2e%2e%2f%2e%2e%2fx.tgz",
-      "held/-/held-1.0.0.tgz%00",
-      "held/-/held-1.0.0.tgz%2f..",
-      "held/-/",
-      "held/-/x/y.tgz",
-    ],
-    ...[
-      "held/-/..",
-      "-/..",
-      "-/package/..%2fheld/dist-tags",
-      "-/package/held/dist-tags/..",
-      "//held",
-      "/",
-      "%20",
-      "a%20b",
-      "a%23b",
-    ],
-    ...[
+  // Each on its own; nothing here may hold a space.
+  const bad = `
+    .. ../.. ..%2f..%2fetc%2fpasswd %2e%2e %2e%2e%2f%2e%2e%2fetc%2fpasswd ..%5c..%5cx %252e%252e%252f
+    held%00 held%00.json % %z %zz held%c3%28 %ff %ed%a0%80 a%2fb a%2fb%2fc @ @a @a%2f
+    @a%2fb%2fc @a%252fb @%2fb @a%2f.. @..%2fa @a%2f%2e%2e @a/b/c/d held/-/..%2fheld-1.0.0.tgz
+    held/-/%2e%2e%2f%2e%2e%2fx.tgz held/-/held-1.0.0.tgz%00 held/-/held-1.0.0.tgz%2f.. held/-/ held/-/x/y.tgz
+    held/-/.. -/.. -/package/..%2fheld/dist-tags -/package/held/dist-tags/.. //held / %20 a%20b a%23b held/1.0.0/2/3/4`
+    .trim()
+    .split(/\s+/)
+    .concat(
       "x".repeat(256),
       `@${"x".repeat(256)}%2fy`,
       "x".repeat(6000),
       `held/-/held-${"1".repeat(300)}.tgz`,
-      "held/1.0.0/2/3/4",
-    ],
-  ];
+    );
   await check("paths: encoded slashes, dots, NUL, bad percent signs, long names → 400 or 404", async () => {
     await each(bad, async (path) => refusedTo(await ask(path), 400, 404, 414, 431));
   });
@@ -174,22 +100,14 @@ async function paths({ check, ask, registry, server }: Scene): Promise<void> {
   await check("paths: no spelling of the repository opens it without a token", async () => {
     const { pathname } = new URL(registry.url);
     const spellings = [
-      ...[
-        pathname,
-        pathname.replace("/team/", "/te%61m/"),
-        pathname.replace("/npm/", "/%6epm/"),
-        `/${pathname}`,
-      ],
-      ...[
-        pathname.replace("/npm/d/", "/npm//d/"),
-        pathname.replace("/team/", "/team//"),
-        pathname.replace("/team/", "/./team/"),
-      ],
-      ...[
-        pathname.replace("/team/", "/x/../team/"),
-        pathname.replace("/team/", "/team/%2e/"),
-        pathname.replace("/d/", "/d%2f"),
-      ],
+      pathname,
+      `/${pathname}`,
+      pathname.replace("/npm/", "/%6epm/"),
+      pathname.replace("/npm/d/", "/npm//d/"),
+      pathname.replace("/d/", "/d%2f"),
+      ...["/te%61m/", "/team//", "//team/", "/./team/", "/x/../team/", "/team/%2e/", "/team%2f"].map(
+        (spelling) => pathname.replace("/team/", spelling),
+      ),
     ];
     for (const spelling of spellings) {
       for (const path of ["held", "held/-/held-1.0.0.tgz"]) {
@@ -205,19 +123,6 @@ async function paths({ check, ask, registry, server }: Scene): Promise<void> {
       if (answer.status === 405) assert.ok(answer.headers.allow, `${method}: no Allow`);
     }
   });
-}
-
-/** Looks at all cases, and says which of them failed and how. */
-export async function each<T>(cases: Iterable<T>, look: (one: T) => unknown): Promise<void> {
-  const failures: string[] = [];
-  for (const one of cases) {
-    try {
-      await look(one);
-    } catch (error) {
-      failures.push(`${String(one).slice(0, 80)}: ${(error as Error).message}`);
-    }
-  }
-  if (failures.length > 0) throw new Error(failures.join("\n"));
 }
 
 async function unknowns({ check, ask, server, registry, domain }: Scene): Promise<void> {
@@ -307,7 +212,7 @@ async function api({ check, server }: Scene): Promise<void> {
         '"text"',
         '{"maxResults":"many"}',
         '{"maxResults":1.5}',
-        `${"[".repeat(50_000)}`,
+        "[".repeat(50_000),
         "{}\0",
       ],
       async (body) => {
@@ -352,23 +257,17 @@ async function api({ check, server }: Scene): Promise<void> {
 
 async function tokens({ stage, check, ask, server, registry }: Scene): Promise<void> {
   const routes: [string, string][] = [
-    ...([
-      ["GET", "held"],
-      ["GET", "held/-/held-1.0.0.tgz"],
-      ["PUT", "held"],
-      ["GET", "-/ping"],
-      ["GET", "-/whoami"],
-    ] as [string, string][]),
-    ...([
-      ["GET", "-/v1/search?text=held"],
-      ["PUT", "-/package/held/dist-tags/x"],
-      ["DELETE", "held/-rev/1"],
-    ] as [string, string][]),
-    ...([
-      ["POST", "-/npm/v1/security/advisories/bulk"],
-      ["GET", "nothing"],
-      ["HEAD", "held"],
-    ] as [string, string][]),
+    ["GET", "held"],
+    ["HEAD", "held"],
+    ["GET", "nothing"],
+    ["GET", "held/-/held-1.0.0.tgz"],
+    ["PUT", "held"],
+    ["DELETE", "held/-rev/1"],
+    ["GET", "-/ping"],
+    ["GET", "-/whoami"],
+    ["GET", "-/v1/search?text=held"],
+    ["PUT", "-/package/held/dist-tags/x"],
+    ["POST", "-/npm/v1/security/advisories/bulk"],
   ];
   await check(
     "no token, a made-up one, an access key instead → 401 with WWW-Authenticate on every route",

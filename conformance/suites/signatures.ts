@@ -130,7 +130,7 @@ export async function call(target: Target, draft: Draft): Promise<Answer> {
   );
   const sent: Sent = {
     method,
-    path: `${path}?${new URLSearchParams(query)}`,
+    path: `${path}?${new URLSearchParams(query).toString()}`,
     body,
     headers: { ...signed.headers },
   };
@@ -151,7 +151,7 @@ async function presign(target: Target, draft: Draft): Promise<string> {
     { method: "GET", protocol, hostname, path, query, headers: { host } },
     { signingDate, expiresIn: 300 },
   );
-  return `${path}?${new URLSearchParams(signed.query as Record<string, string>)}`;
+  return `${path}?${new URLSearchParams(signed.query as Record<string, string>).toString()}`;
 }
 
 function signer(target: Target, draft: Draft): SignatureV4 {
