@@ -46,7 +46,7 @@ export async function durability(stage: Stage): Promise<void> {
 
 /** Publishes on eight connections until the server is killed, after a time that differs from round to round. */
 async function storm(server: Server, registry: Registry, round: number, publishes: Publish[]): Promise<void> {
-  const state = { over: false };
+  const state: { over: boolean; trouble?: Error } = { over: false };
   let count = 0;
   const publisher = async (lane: number): Promise<void> => {
     while (!state.over && count < 2000) {
@@ -55,14 +55,20 @@ async function storm(server: Server, registry: Registry, round: number, publishe
       one.acknowledged = await put(registry, one);
     }
   };
-  const lanes = Array.from({ length: publishers }, (_, lane) => publisher(lane));
+  const lanes = Array.from({ length: publishers }, (_, lane) =>
+    publisher(lane).catch((error: Error) => {
+      state.trouble ??= error;
+    }),
+  );
   while (publishes.filter(({ acknowledged }) => acknowledged).length < round * 40) {
+    if (state.trouble !== undefined) break;
     if (server.exitCode() !== null) throw new Error("the server ended by itself");
     await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 50));
   }
   state.over = true;
   await server.stop("SIGKILL");
   await Promise.all(lanes);
+  if (state.trouble !== undefined) throw state.trouble;
   const lost = publishes.filter(({ acknowledged }) => !acknowledged).length;
   assert.ok(lost > 0, "the kill met no publish in flight: the storm was too weak to tell anything");
 }
