@@ -78,9 +78,12 @@ function finish(
   else options.log.info(fields, "request");
 }
 
-/** A presigned target is a credential while it lasts. */
+/** A presigned target is a credential while it lasts; `npm logout` names its token in the path. */
 function withoutSecrets(target: string): string {
-  return target.replace(/(X-Amz-(?:Signature|Security-Token|Credential)=)[^&]*/gi, "$1…").slice(0, 500);
+  return target
+    .replace(/(X-Amz-(?:Signature|Security-Token|Credential)=)[^&]*/gi, "$1…")
+    .replace(/(\/-\/user\/token\/).*/, "$1…")
+    .slice(0, 500);
 }
 
 function route(

@@ -238,7 +238,7 @@ export async function putOriginConfiguration(
     await deps.database.lockPackage(tx, repository.domain.id, key);
     const held = await findPackage(tx, repository.id, key);
     if (held === undefined) await insertPackage(tx, repository.id, key, settings, deps.now());
-    else await updateSettings(tx, held.id, settings);
+    else await updateSettings(tx, held.id, settings, deps.now());
     await appendJournal(tx, [
       {
         at: deps.now(),

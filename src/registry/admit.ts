@@ -71,7 +71,7 @@ export async function record(
   told: { readonly event: "published" | "ingested" | "retained"; readonly context: RequestContext },
 ): Promise<VersionRecord> {
   const id = await insertVersion(tx, into.package.id, version, assets);
-  await touchPackage(tx, into.package.id);
+  await touchPackage(tx, into.package.id, deps.now());
   await appendJournal(tx, [
     {
       at: deps.now(),

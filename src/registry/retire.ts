@@ -34,7 +34,7 @@ export async function deleteVersions(
     const numbers = existing.map(({ version }) => version);
     await deleteTagsOfVersions(tx, held.id, numbers);
     await deleteVersionRows(tx, held.id, numbers);
-    await touchPackage(tx, held.id);
+    await touchPackage(tx, held.id, deps.now());
     await journalGone(deps, tx, repository, key, numbers, context, "version-deleted");
     return existing;
   });

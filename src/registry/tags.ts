@@ -22,7 +22,7 @@ export async function setTag(
     if ((await findVersion(tx, held.id, version)) === undefined)
       throw versionNotHeld(repository, key, version);
     await upsertTags(tx, held.id, [tag], version);
-    await touchPackage(tx, held.id);
+    await touchPackage(tx, held.id, deps.now());
     return { result: undefined, detail: { set: { tag, version } } };
   });
 }
@@ -43,7 +43,7 @@ export async function removeTag(
         key.name,
       );
     }
-    await touchPackage(tx, held.id);
+    await touchPackage(tx, held.id, deps.now());
     return { result: undefined, detail: { removed: { tag } } };
   });
 }
@@ -64,7 +64,7 @@ export async function rewriteDocuments(
       if (row === undefined) throw versionNotHeld(repository, key, version);
       await updateDocuments(tx, row.id, { ...change, revision: deps.newRevision() });
     }
-    await touchPackage(tx, held.id);
+    await touchPackage(tx, held.id, deps.now());
     return { result: undefined, detail: { versions: [...documents.keys()] } };
   });
 }

@@ -1,7 +1,9 @@
 // Rows of packages: a name in one repository, its origin settings, its tags, and the revision that documents hang on.
+import type { ExpressionBuilder } from "kysely";
 import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import type { OriginSettings, Restriction } from "../core/origin.ts";
 import type { Queries } from "./database.ts";
+import type { Schema } from "./schema.ts";
 import { containsText, startsWith } from "./text.ts";
 
 export interface PackageRecord {
@@ -81,31 +83,40 @@ export async function insertPackage(
 ): Promise<PackageRecord> {
   const { id } = await db
     .insertInto("package")
-    .values({ repository_id: repositoryId, ...key, ...settings, revision: 1, created_at: at })
+    .values({ repository_id: repositoryId, ...key, ...settings, revision: at, created_at: at })
     .returning("id")
     .executeTakeFirstOrThrow();
-  return { id, repositoryId, key, settings, revision: 1 };
+  return { id, repositoryId, key, settings, revision: at };
 }
 
 export async function updateSettings(
   db: Queries,
   packageId: number,
   settings: OriginSettings,
+  at: number,
 ): Promise<void> {
   await db
     .updateTable("package")
-    .set((e) => ({ publish: settings.publish, upstream: settings.upstream, revision: e("revision", "+", 1) }))
+    .set((e) => ({ ...settings, revision: nextRevision(e, at) }))
     .where("id", "=", packageId)
     .execute();
 }
 
 /** Tells every document made from this package that it is old. */
-export async function touchPackage(db: Queries, packageId: number): Promise<void> {
+export async function touchPackage(db: Queries, packageId: number, at: number): Promise<void> {
   await db
     .updateTable("package")
-    .set((e) => ({ revision: e("revision", "+", 1) }))
+    .set((e) => ({ revision: nextRevision(e, at) }))
     .where("id", "=", packageId)
     .execute();
+}
+
+/**
+ * Always larger than before, and never a number that was used before a backup was restored: the time, where it is ahead.
+ * ETags are made of it, and clients keep them longer than we keep a database.
+ */
+function nextRevision(e: ExpressionBuilder<Schema, "package">, at: number) {
+  return e.case().when("revision", ">=", at).then(e("revision", "+", 1)).else(at).end();
 }
 
 export async function deletePackage(db: Queries, packageId: number): Promise<void> {

@@ -23,6 +23,7 @@ import {
   insertPackage,
   listPackages,
   searchPackages,
+  touchPackage,
   updateSettings,
   upsertTags,
 } from "./packages.ts";
@@ -187,13 +188,15 @@ onEveryDatabase("the store", (open) => {
     expect(await db.write((tx) => deleteTag(tx, record.id, "__proto__"))).toBe(false);
   });
 
-  test("the package's revision grows with its settings", async () => {
+  test("the package's revision grows with every change, and keeps up with the clock", async () => {
     const { id } = await repository();
     const record = await db.write((tx) => insertPackage(tx, id, npm("p"), OPEN, 1));
-    await db.write((tx) => updateSettings(tx, record.id, { publish: "BLOCK", upstream: "ALLOW" }));
+    await db.write((tx) => updateSettings(tx, record.id, { publish: "BLOCK", upstream: "ALLOW" }, 1));
     expect(await findPackages(db.read, [id], npm("p"))).toMatchObject([
       { revision: 2, settings: { publish: "BLOCK", upstream: "ALLOW" } },
     ]);
+    await db.write((tx) => touchPackage(tx, record.id, 1_000));
+    expect(await findPackage(db.read, id, npm("p"))).toMatchObject({ revision: 1_000 });
   });
 
   test("the three times of a version are three columns", async () => {
@@ -324,7 +327,7 @@ onEveryDatabase("the store", (open) => {
         await db.lockPackage(tx, domainId, npm("p"));
         order.push(`${name} in`);
         await findPackage(tx, id, npm("p"));
-        await updateSettings(tx, record.id, OPEN);
+        await updateSettings(tx, record.id, OPEN, 9);
         order.push(`${name} out`);
       });
     await Promise.all([step("a"), step("b"), step("c")]);
