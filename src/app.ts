@@ -39,6 +39,8 @@ const FORMATS: readonly Format[] = [npm];
 /** How long a view that has something to show waits for a public registry. */
 const UPSTREAM_PATIENCE_MS = 2_000;
 const SMALL_ASSET_BYTES_MAX = 2 * 1024 * 1024;
+/** Long enough to spare registries a build's repeated questions, short enough that a first publish outside is seen soon. */
+const UPSTREAM_ABSENT_TTL_MS = 15_000;
 /** Shorter than the ten seconds after which a registry that has recovered must be in use again (contract, Refusals). */
 const UPSTREAM_FAILURE_TTL_MS = 4_000;
 const READY_TIMEOUT_MS = 5_000;
@@ -63,6 +65,7 @@ export async function startApp(config: Config): Promise<App> {
   const upstream = createUpstream({
     directory: join(config.data, "cache", "upstream"),
     freshnessMs: config.upstreamFreshnessMs,
+    absentTtlMs: Math.min(config.upstreamFreshnessMs, UPSTREAM_ABSENT_TTL_MS),
     timeoutMs: config.upstreamTimeoutMs,
     failureTtlMs: UPSTREAM_FAILURE_TTL_MS,
     cacheBytesMax: config.upstreamCacheBytes,

@@ -1,7 +1,7 @@
 // Which door a request is for, who is asking, and how whatever goes wrong is worded there.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Caller } from "./core/caller.ts";
-import type { PackageFormat } from "./core/coordinates.ts";
+import { isPackageFormat, type PackageFormat } from "./core/coordinates.ts";
 import { Fault, invalid } from "./core/faults.ts";
 import type { FormatDoor } from "./formats/format.ts";
 import type { Address } from "./http/address.ts";
@@ -32,25 +32,27 @@ export function createDoors(options: DoorsOptions): (req: IncomingMessage, res: 
   return (req, res) => {
     const startedAt = performance.now();
     const requestId = options.newRequestId();
-    const door = doorOf(req.url ?? "");
-    res.once("close", () => finish(options, req, res, door, requestId, startedAt));
+    const name = doorOf(req.url ?? "");
+    const door = isPackageFormat(name) ? options.formats.get(name) : undefined;
+    res.once("close", () => finish(options, req, res, name, requestId, startedAt));
     options.refresh();
     let pending: Promise<void> | void;
     try {
       pending = route(options, req, res, requestId);
     } catch (error) {
-      answerFault(options, req, res, undefined, error, requestId);
+      answerFault(options, req, res, door, error, requestId);
       return;
     }
-    pending?.catch((error: unknown) => answerFault(options, req, res, undefined, error, requestId));
+    pending?.catch((error: unknown) => answerFault(options, req, res, door, error, requestId));
   };
 }
 
+/** By the first segment as it stands: what a request was for must be known before its path can be trusted. */
 function doorOf(target: string): string {
   if (target.startsWith("/v1/")) return "api";
   const slash = target.indexOf("/", 1);
   const first = slash < 0 ? "" : target.slice(1, slash);
-  return first === "npm" ? first : "other";
+  return isPackageFormat(first) ? first : "other";
 }
 
 /** Reads are the many and are counted only; whatever changed or failed something is told. */

@@ -3,6 +3,8 @@ import type { GroupFacts } from "../core/origin.ts";
 import type { DomainRecord, RepositoryRecord } from "../registry/registry.ts";
 import type { Queries } from "./database.ts";
 import { isUniqueViolation } from "./database.ts";
+import type { DomainAccess } from "./policies.ts";
+import { loadAccess } from "./policies.ts";
 import { DIST_TAGS_KEY } from "./repositories.ts";
 
 /** Everything about a domain that is not a package; small, read often, replaced as a whole. */
@@ -12,6 +14,7 @@ export interface DomainSnapshot {
   readonly repositories: ReadonlyMap<number, RepositoryRecord>;
   readonly byName: ReadonlyMap<string, RepositoryRecord>;
   readonly rootGroup: GroupFacts;
+  readonly access: DomainAccess;
 }
 
 /** Creates the domain with its root group, all three ways open (spec 1.3.7, 2.7.3). Undefined when the name is taken. */
@@ -154,17 +157,19 @@ export async function loadSnapshot(
   const found = await findDomain(db, owner, name);
   if (found === undefined) return undefined;
   const { revision, ...domain } = found;
-  const repositories = await loadRepositories(db, domain);
+  const access = await loadAccess(db, domain);
+  const repositories = await loadRepositories(db, domain, access);
   return {
     domain,
     revision,
+    access,
     repositories,
     byName: new Map([...repositories.values()].map((r) => [r.name, r])),
     rootGroup: await loadRootGroup(db, domain.id),
   };
 }
 
-async function loadRepositories(db: Queries, domain: DomainRecord): Promise<Map<number, RepositoryRecord>> {
+async function loadRepositories(db: Queries, domain: DomainRecord, access: DomainAccess): Promise<Map<number, RepositoryRecord>> {
   const rows = await db.selectFrom("repository").selectAll().where("domain_id", "=", domain.id).execute();
   const ids = db.selectFrom("repository").select("id").where("domain_id", "=", domain.id);
   const upstreams = await db
@@ -194,6 +199,11 @@ async function loadRepositories(db: Queries, domain: DomainRecord): Promise<Map<
         tagsPrefer: downstream.has(row.name) ? "downstream" : "upstream",
         upstreams: (upstreamsOf.get(row.id) ?? []).map((u) => u.upstream_id),
         connections: (connectionsOf.get(row.id) ?? []).map((c) => c.connection),
+        access: {
+          domainPolicy: access.policy,
+          policy: access.repositoryPolicies.get(row.id),
+          tags: access.tags.get(`repository/${domain.name}/${row.name}`) ?? {},
+        },
       } satisfies RepositoryRecord,
     ]),
   );

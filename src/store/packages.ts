@@ -1,5 +1,5 @@
 // Rows of packages: a name in one repository, its origin settings, its tags, and the revision that documents hang on.
-import type { ExpressionBuilder } from "kysely";
+import { type ExpressionBuilder, sql } from "kysely";
 import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import type { OriginSettings, Restriction } from "../core/origin.ts";
 import type { Queries } from "./database.ts";
@@ -229,9 +229,9 @@ export async function searchPackages(
     .where("format", "=", format)
     .where("repository_id", "in", repositoryIds);
   for (const word of words) {
-    query = query.where((e) =>
-      e.or([containsText(e.ref("name"), word), containsText(e.ref("namespace"), word.replace(/^@/, ""))]),
-    );
+    // Together, so that a word may be a whole name with its namespace, as people paste it.
+    const path = sql<string>`"namespace" || '/' || "name"`;
+    query = query.where(containsText(path, word.replace(/^@/, "")));
   }
   const rows = await query.orderBy("namespace").orderBy("name").limit(limit).execute();
   return rows.map(({ namespace, name }) => ({ format, namespace, name }));

@@ -13,6 +13,34 @@ export interface Schema {
     /** JSON array of IAM policy documents. */
     policies: string;
     created_at: number;
+    kind: Generated<"user" | "group" | "role">;
+    /** AWS's unique id: AIDA…, AGPA…, AROA…; "" for the first administrator. */
+    unique_id: Generated<string>;
+    /** JSON object. */
+    tags: Generated<string>;
+    /** JSON array of names: ready policies, or identity_policy rows of the account. */
+    attached: Generated<string>;
+    /** Roles: the policy that says who may take it on. */
+    trust: string | null;
+  };
+  /** Which groups a user is in. */
+  principal_member: { group_id: number; member_id: number };
+  identity_policy: { account: string; name: string; document: string; updated_at: number };
+  /** Temporary credentials: a role that somebody has taken on. */
+  session: {
+    /** ASIA… */
+    id: string;
+    /** The role. */
+    principal_id: number;
+    name: string;
+    secret: string;
+    /** SHA-256 of the session token. */
+    token_hash: string;
+    /** JSON array: what the session was narrowed to; empty: nothing less than the role. */
+    policies: string;
+    created_at: number;
+    expires_at: number;
+    revoked_at: number | null;
   };
   access_key: {
     id: string;
@@ -31,6 +59,13 @@ export interface Schema {
     created_at: number;
     expires_at: number;
     revoked_at: number | null;
+    /** What it is for, in its maker's words. */
+    label: Generated<string>;
+    /** JSON of a TokenScope; null: all that its principal may do. */
+    scope: string | null;
+    /** The session that asked for it, if one did. */
+    session_id: string | null;
+    last_used_at: number | null;
   };
 
   domain: {
@@ -53,6 +88,9 @@ export interface Schema {
   repository_upstream: { repository_id: number; position: number; upstream_id: number };
   repository_connection: { repository_id: number; connection: string };
   resource_tag: { resource_arn: string; key: string; value: string };
+  /** IAM JSON as it was given; the revision is opaque and new with every put (spec 6.2.2). */
+  domain_policy: { domain_id: number; document: string; revision: string; updated_at: number };
+  repository_policy: { repository_id: number; document: string; revision: string; updated_at: number };
 
   package_group: {
     id: Generated<number>;

@@ -4,6 +4,7 @@ import { conflict, invalid, notFound } from "../../core/faults.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { DoorRequest } from "../format.ts";
 import { readBody, readJson, requireJson } from "./body.ts";
+import { external } from "./external.ts";
 import type { DocumentWorker } from "./document-worker.ts";
 import { type MetadataUpdate, parseBody, readMetadataUpdate } from "./documents.ts";
 import { checkTag, nameOf, versionOfTarball } from "./names.ts";
@@ -42,7 +43,9 @@ export async function deprecate(
       : undefined;
     if (texts !== undefined) changes.set(version, texts);
   }
-  if (changes.size === 0) refuseForeign(request, update, new Set(held.map(({ version }) => version)));
+  const numbers = new Set(held.map(({ version }) => version));
+  await refuseUnknown(registry, request, key, [...update.deprecated.keys()].filter((version) => !numbers.has(version)));
+  if (changes.size === 0) refuseForeign(request, update, numbers);
   else await registry.rewriteDocuments(repository, key, changes, request);
   sendJson(request, 201, { ok: true, id: nameOf(key) });
 }
@@ -55,6 +58,24 @@ function readUpdate(
   return rest.length > INLINE_BODY_BYTES_MAX
     ? worker.ask("update", { name, body: rest })
     : readMetadataUpdate(parseBody(rest), name);
+}
+
+/** A body that names a version nobody has was meant as a publish and lost its tarball: a success would be a lie. */
+async function refuseUnknown(
+  registry: Registry,
+  request: DoorRequest,
+  key: PackageKey,
+  notHeldHere: readonly string[],
+): Promise<void> {
+  if (notHeldHere.length === 0) return;
+  const view = await registry.view(request.repository, key);
+  const known = new Set((await registry.listedVersions(view)).map(({ version }) => version));
+  for (const file of filesOf(view)) for (const version of (await external.versions(file, key)).keys()) known.add(version);
+  const unknown = notHeldHere.filter((version) => !known.has(version));
+  if (unknown.length === 0 || view.trouble !== undefined) return;
+  throw invalid(
+    `Nothing was published: the body names ${nameOf(key)}@${unknown.slice(0, 5).join(", ")} but carries no tarball for it in '_attachments'.`,
+  );
 }
 
 /** Versions that only an upstream has are not this repository's to deprecate; silence would look like success. */

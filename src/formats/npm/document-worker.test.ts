@@ -41,7 +41,7 @@ test("versions and their facts are read from plain and gzip'd files", async () =
     expect(await worker.ask("version", { key: KEY, file, version: "1.0.0" })).toMatchObject({
       version: "1.0.0",
       publishedAt: 1577836800000,
-      assets: [{ name: "ui-1.0.0.tgz", digests: { sha1: "a".repeat(40) } }],
+      assets: [{ name: "package.tgz", digests: { sha1: "a".repeat(40) } }],
     });
     expect(await worker.ask("version", { key: KEY, file, version: "2.0.0" })).toBeUndefined();
   }

@@ -60,6 +60,9 @@ export function checkTag(tag: string): void {
   }
 }
 
+/** What an npm version's one asset is called in the API, whatever the file is called in npm's addresses; scripts rely on it. */
+export const ASSET_NAME = "package.tgz";
+
 /** The conventional name: the unscoped part and the version (spec 8.1.1, I2). */
 export function tarballName(key: PackageKey, version: string): string {
   return `${key.name}-${version}.tgz`;

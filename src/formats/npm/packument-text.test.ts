@@ -316,7 +316,7 @@ describe("public documents", () => {
     );
     const described = describePublic(found as NonNullable<typeof found>, KEY);
     expect(described.assets).toEqual([
-      { name: "ui-1.0.0.tgz", url: dist.tarball, digests: { sha1: "a".repeat(40), sha512: "07".repeat(64) } },
+      { name: "package.tgz", url: dist.tarball, digests: { sha1: "a".repeat(40), sha512: "07".repeat(64) } },
     ]);
     expect(described.metadata).toEqual({ displayName: "@acme/ui", summary: "d" });
     expect(JSON.parse(described.document)).toMatchObject({

@@ -3,7 +3,7 @@ import ssri from "ssri";
 import type { PackageKey } from "../../core/coordinates.ts";
 import type { ExternalAsset, ExternalVersion } from "../format.ts";
 import { describe, isObject, type Json } from "./documents.ts";
-import { isListableVersion, nameOf, tarballName } from "./names.ts";
+import { ASSET_NAME, isListableVersion, nameOf } from "./names.ts";
 import { makeVersionTexts, type VersionTexts } from "./version-text.ts";
 
 type Digests = ExternalAsset["digests"];
@@ -118,7 +118,7 @@ export function describePublic(found: PublicVersion, key: PackageKey): ExternalV
   return {
     version: found.version,
     ...(found.publishedAt === undefined ? {} : { publishedAt: found.publishedAt }),
-    assets: [{ name: tarballName(key, found.version), url: found.url, digests: found.digests }],
+    assets: [{ name: ASSET_NAME, url: found.url, digests: found.digests }],
     metadata: describe(found.manifest, nameOf(key)),
     ...publicTexts(found),
   };

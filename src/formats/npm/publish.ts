@@ -7,7 +7,7 @@ import type { DoorRequest, FormatLimits } from "../format.ts";
 import { differences } from "./agreement.ts";
 import { bodyChunks, requireJson } from "./body.ts";
 import { checkDeclaredDist, describe, parseBody, readPublish } from "./documents.ts";
-import { nameOf, tarballName } from "./names.ts";
+import { ASSET_NAME, nameOf } from "./names.ts";
 import { createPublishBodyScanner, type PublishBody, REST_BYTES_MAX } from "./publish-body.ts";
 import { sendJson } from "./responses.ts";
 import { createTarballReader, type Packed, type TarballReader } from "./tarball.ts";
@@ -59,6 +59,7 @@ async function receive(
     restBytesMax: REST_BYTES_MAX,
     bodyBytesMax: limits.requestBytesMax,
   });
+  let size = 0;
   let writer: BlobWriter | undefined;
   let tarball: TarballReader | undefined;
   try {
@@ -69,6 +70,8 @@ async function receive(
           writer = await registry.stageBlob(expectedSize(req.headers["content-length"]));
         }
         tarball ??= createTarballReader();
+        size += bytes.length;
+        if (size > limits.assetBytesMax) throw tooLarge(limits.assetBytesMax);
         await Promise.all([writer.write(bytes), tarball.write(bytes)]);
       }
     }
@@ -82,6 +85,10 @@ async function receive(
     await writer?.discard();
     throw error;
   }
+}
+
+function tooLarge(bytesMax: number): Fault {
+  return new Fault("PayloadTooLarge", `The tarball is larger than ${bytesMax} bytes, the most that is taken here.`);
 }
 
 /** Base64 is four thirds of the bytes; the manifest beside it makes this a guess from above. */
@@ -116,7 +123,7 @@ async function record(
     {
       key,
       version: publish.version,
-      assets: [{ name: tarballName(key, publish.version), writer, staged }],
+      assets: [{ name: ASSET_NAME, writer, staged }],
       metadata: describe(publish.manifest, name),
       ...texts,
       tags: publish.tags,

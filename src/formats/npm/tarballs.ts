@@ -7,7 +7,7 @@ import type { PackageKey } from "../../core/coordinates.ts";
 import type { FoundAsset, Registry } from "../../registry/registry.ts";
 import type { DoorRequest } from "../format.ts";
 import { matchesEtag } from "./headers.ts";
-import { tarballName, versionOfTarball } from "./names.ts";
+import { ASSET_NAME, versionOfTarball } from "./names.ts";
 import type { Packuments } from "./packuments.ts";
 
 /** An answer to repeat while nothing it depends on has changed. */
@@ -61,7 +61,7 @@ export function createTarballs(registry: Registry, packuments: Packuments): Tarb
     const { repository } = request;
     // Taken before the look, so that a change in between voids what is remembered.
     const view = packuments.currentView(repository, key);
-    const source = await registry.asset(repository, key, version, tarballName(key, version), request);
+    const source = await registry.asset(repository, key, version, ASSET_NAME, request);
     if (source.kind === "arriving") return sendArriving(request, source);
     const current = source.current ?? (view === undefined ? undefined : () => view.current());
     const headers = headersOf(source.asset);
