@@ -110,17 +110,17 @@ async function fromOutside(
       const asset = version?.assets.find(({ name }) => name === question.asset);
       if (version === undefined || asset === undefined) continue;
       const holding = lookup.snapshot.repositories.get(holder.id) as RepositoryRecord;
-      return {
-        kind: "arriving",
-        ...(await ingestion.ingest({
-          ...question,
-          snapshot: lookup.snapshot,
-          holder: holding,
-          connection,
-          version,
-          asset,
-        })),
-      };
+      const arriving = await ingestion.ingest({
+        ...question,
+        snapshot: lookup.snapshot,
+        holder: holding,
+        connection,
+        version,
+        asset,
+      });
+      return arriving === undefined
+        ? await findAsset(deps, external, ingestion, question)
+        : { kind: "arriving", ...arriving };
     } catch (error) {
       if (!(error instanceof Fault) || error.code !== "UpstreamFault") throw error;
       trouble ??= error;

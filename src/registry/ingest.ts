@@ -7,6 +7,7 @@ import { Fault, notFound } from "../core/faults.ts";
 import type { ExternalAsset, ExternalVersion } from "../formats/format.ts";
 import type { Queries } from "../store/database.ts";
 import type { DomainSnapshot } from "../store/domains.ts";
+import { appendJournal } from "../store/journal.ts";
 import { findPackage } from "../store/packages.ts";
 import { readSightings } from "../store/sightings.ts";
 import type { AssetRecord, NewVersion, VersionRecord } from "../store/versions.ts";
@@ -44,9 +45,12 @@ interface Flight {
 export interface Ingestion {
   /**
    * Starts or joins the one transfer of this asset (per repository that holds the connection). The returned stream
-   * ends only after the digest was checked and the version recorded; a mismatch breaks it (threats C).
+   * ends only after the digest was checked and the version recorded; a mismatch breaks it (threats C). Undefined when
+   * a transfer ended just now, too late to join: look again, the holder has it.
    */
-  ingest(wanted: Wanted): Promise<{ readonly size: number | undefined; readonly follow: () => Readable }>;
+  ingest(
+    wanted: Wanted,
+  ): Promise<{ readonly size: number | undefined; readonly follow: () => Readable } | undefined>;
   /** Resolves when no transfer is under way; for shutdown. */
   settled(): Promise<void>;
 }
@@ -65,26 +69,31 @@ export function createIngestion(deps: RegistryDeps, external: External): Ingesti
       done: Promise.resolve(),
     };
     const done = transfer(deps, flight, body.stream, wanted).finally(leave);
-    done.catch((error: unknown) => logFailure(deps, wanted, error));
+    done
+      .catch((error: unknown) => tellFailure(deps, wanted, error))
+      .catch((error: unknown) =>
+        deps.log.error({ error: String(error) }, "a refusal could not be journalled"),
+      );
     return Object.assign(flight, { done });
+  };
+
+  const begin = (name: string, wanted: Wanted): Promise<Flight> => {
+    const starting = start(wanted, () => flights.delete(name));
+    flights.set(name, starting);
+    starting.catch(() => flights.delete(name));
+    return starting;
   };
 
   return {
     async ingest(wanted) {
       const name = `${wanted.holder.id} ${wanted.connection} ${packagePath(wanted.key)} ${wanted.version.version} ${wanted.asset.name}`;
-      const joined = await flights.get(name);
-      if (joined !== undefined && !joined.sealed) {
-        if (!joined.receivers.has(wanted.repository.id)) joined.receivers.set(wanted.repository.id, wanted);
-        return { size: joined.size, follow: () => joined.writer.follow() };
+      const pending = flights.get(name); // not awaited before the look and the start: nothing may come in between
+      const flight = await (pending ?? begin(name, wanted));
+      if (flight.sealed) {
+        await flight.done;
+        return undefined;
       }
-      if (joined !== undefined) {
-        await joined.done; // being recorded right now: the caller looks again and finds it held
-        return { size: joined.size, follow: () => joined.writer.follow() };
-      }
-      const starting = start(wanted, () => flights.delete(name));
-      flights.set(name, starting);
-      starting.catch(() => flights.delete(name));
-      const flight = await starting;
+      if (!flight.receivers.has(wanted.repository.id)) flight.receivers.set(wanted.repository.id, wanted);
       return { size: flight.size, follow: () => flight.writer.follow() };
     },
     async settled() {
@@ -164,10 +173,31 @@ function checkDigests(
   }
 }
 
-function logFailure(deps: RegistryDeps, { connection, key, version }: Wanted, error: unknown): void {
+/** Bytes that were not what the index promised were kept out: the journal says so, as of every refusal. */
+async function tellFailure(
+  deps: RegistryDeps,
+  { connection, holder, key, version, context }: Wanted,
+  error: unknown,
+): Promise<void> {
+  const reason = error instanceof Error ? error.message : String(error);
   deps.log.warn(
-    { connection, package: packagePath(key), version: version.version, error: String(error) },
+    { connection, package: packagePath(key), version: version.version, reason },
     "a public version was not taken in",
+  );
+  await deps.database.write((tx) =>
+    appendJournal(tx, [
+      {
+        at: deps.now(),
+        event: "refused",
+        domainId: holder.domain.id,
+        repository: holder.name,
+        key,
+        version: version.version,
+        actor: context.caller.arn,
+        requestId: context.requestId,
+        detail: { way: "EXTERNAL_UPSTREAM", connection, reason },
+      },
+    ]),
   );
 }
 

@@ -1,7 +1,7 @@
 // VERBS, as the doors see them: what may be asked of the registry. Each is implemented in the file named after it.
 import type { Readable } from "node:stream";
 import type { BlobWriter, ByteRange, StagedBlob } from "../blobs/blob-store.ts";
-import type { Caller } from "../core/caller.ts";
+import type { Caller, PolicyDocument } from "../core/caller.ts";
 import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import type { Fault } from "../core/faults.ts";
 import type { OriginSettings, Reason } from "../core/origin.ts";
@@ -13,6 +13,16 @@ export interface DomainRecord {
   readonly name: string;
   readonly createdAt: number;
   readonly encryptionKey: string;
+}
+
+/** Keys are case-sensitive (spec 10.6). */
+export type ResourceTags = Readonly<Record<string, string>>;
+
+/** What else than the caller's own policies decides who may do what here. */
+export interface RepositoryAccess {
+  readonly domainPolicy: PolicyDocument | undefined;
+  readonly policy: PolicyDocument | undefined;
+  readonly tags: ResourceTags;
 }
 
 export interface RepositoryRecord {
@@ -28,6 +38,7 @@ export interface RepositoryRecord {
   readonly upstreams: readonly number[];
   /** Names such as `public:npmjs`; at most one (spec 4.1.4). */
   readonly connections: readonly string[];
+  readonly access: RepositoryAccess;
 }
 
 /** What DescribePackageVersion tells, whatever the format. */
