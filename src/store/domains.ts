@@ -169,7 +169,11 @@ export async function loadSnapshot(
   };
 }
 
-async function loadRepositories(db: Queries, domain: DomainRecord, access: DomainAccess): Promise<Map<number, RepositoryRecord>> {
+async function loadRepositories(
+  db: Queries,
+  domain: DomainRecord,
+  access: DomainAccess,
+): Promise<Map<number, RepositoryRecord>> {
   const rows = await db.selectFrom("repository").selectAll().where("domain_id", "=", domain.id).execute();
   const ids = db.selectFrom("repository").select("id").where("domain_id", "=", domain.id);
   const upstreams = await db

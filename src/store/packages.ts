@@ -116,7 +116,12 @@ export async function touchPackage(db: Queries, packageId: number, at: number): 
  * ETags are made of it, and clients keep them longer than we keep a database.
  */
 function nextRevision(e: ExpressionBuilder<Schema, "package">, at: number) {
-  return e.case().when("revision", ">=", at).then(e("revision", "+", 1)).else(at).end();
+  return e
+    .case()
+    .when("revision", ">=", at)
+    .then(e("revision", "+", 1))
+    .else(at)
+    .end();
 }
 
 export async function deletePackage(db: Queries, packageId: number): Promise<void> {

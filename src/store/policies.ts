@@ -88,7 +88,9 @@ async function loadTags(db: Queries, owner: string, name: string): Promise<Map<s
     .where((e) => startsWith(e.ref("resource_arn"), "arn:aws:codeartifact:"))
     .where("resource_arn", "like", `%:${owner}:%/${name}%`) // coarse: the exact match is below
     .execute();
-  const mine = new RegExp(`^arn:aws:codeartifact:[^:]*:${owner}:((?:domain|repository|package-group)/${name}(?:/.*)?)$`);
+  const mine = new RegExp(
+    `^arn:aws:codeartifact:[^:]*:${owner}:((?:domain|repository|package-group)/${name}(?:/.*)?)$`,
+  );
   const tags = new Map<string, Record<string, string>>();
   for (const { resource_arn, key, value } of rows) {
     const resource = mine.exec(resource_arn)?.[1];

@@ -22,9 +22,12 @@ export interface AssetRecord {
   readonly digests: Digests;
 }
 
+/** A version without the texts its format renders: what lists show. */
+export type VersionSummary = Omit<VersionRecord, "document" | "brief">;
+
 export type NewVersion = Omit<VersionRecord, "id" | "packageId">;
 
-const COLUMNS = [
+const SUMMARY_COLUMNS = [
   "id",
   "package_id",
   "version",
@@ -37,9 +40,8 @@ const COLUMNS = [
   "first_seen_at",
   "stored_at",
   "metadata",
-  "document",
-  "brief",
 ] as const;
+const COLUMNS = [...SUMMARY_COLUMNS, "document", "brief"] as const;
 
 interface VersionColumns {
   id: number;
@@ -59,6 +61,10 @@ interface VersionColumns {
 }
 
 function versionOf(row: VersionColumns): VersionRecord {
+  return { ...summaryOf(row), document: row.document, brief: row.brief };
+}
+
+function summaryOf(row: Omit<VersionColumns, "document" | "brief">): VersionSummary {
   return {
     id: row.id,
     packageId: row.package_id,
@@ -71,8 +77,6 @@ function versionOf(row: VersionColumns): VersionRecord {
     firstSeenAt: row.first_seen_at,
     storedAt: row.stored_at,
     metadata: JSON.parse(row.metadata) as VersionMetadata,
-    document: row.document,
-    brief: row.brief,
   };
 }
 
@@ -233,8 +237,8 @@ export async function listVersions(
   order: "published" | "stored",
   after: VersionCursor | undefined,
   limit: number,
-): Promise<readonly VersionRecord[]> {
-  let query = db.selectFrom("package_version").select(COLUMNS).where("package_id", "=", packageId);
+): Promise<readonly VersionSummary[]> {
+  let query = db.selectFrom("package_version").select(SUMMARY_COLUMNS).where("package_id", "=", packageId);
   if (filter.status !== undefined) query = query.where("status", "=", filter.status);
   if (filter.originType !== undefined) query = query.where("origin_type", "=", filter.originType);
   if (after !== undefined) {
@@ -245,7 +249,7 @@ export async function listVersions(
   }
   query =
     order === "published" ? query.orderBy("published_at", "desc").orderBy("id", "desc") : query.orderBy("id");
-  return (await query.limit(limit).execute()).map(versionOf);
+  return (await query.limit(limit).execute()).map(summaryOf);
 }
 
 /** The newest published version's number (spec 5.8.2). */

@@ -45,16 +45,21 @@ export async function up(db: Kysely<unknown>, engine: Engine): Promise<void> {
     ),
   );
   await create("identity_policy", (t) =>
-    number(texts(t, "account", "name", "document"), "updated_at").addPrimaryKeyConstraint("identity_policy_pk", [
-      "account",
-      "name",
-    ]),
+    number(texts(t, "account", "name", "document"), "updated_at").addPrimaryKeyConstraint(
+      "identity_policy_pk",
+      ["account", "name"],
+    ),
   );
   await create("session", (t) =>
     number(
       number(
         texts(
-          owned(t.addColumn("id", text, (c) => c.primaryKey()), "principal_id", "principal", false),
+          owned(
+            t.addColumn("id", text, (c) => c.primaryKey()),
+            "principal_id",
+            "principal",
+            false,
+          ),
           "name",
           "secret",
           "token_hash",
