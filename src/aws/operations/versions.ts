@@ -6,7 +6,7 @@ import { packageNotFound } from "../../registry/publish.ts";
 import type { RepositoryRecord } from "../../registry/registry.ts";
 import type { PackageRecord } from "../../store/packages.ts";
 import { findPackage, findTags } from "../../store/packages.ts";
-import type { AssetRecord, Origin, VersionRecord } from "../../store/versions.ts";
+import type { AssetRecord, Origin, VersionRecord, VersionSummary } from "../../store/versions.ts";
 import { findAssets, findVersion, listAssets, listVersions, newestPublished } from "../../store/versions.ts";
 import type { Call } from "../dispatch.ts";
 import type {
@@ -35,7 +35,7 @@ export async function listPackageVersions(
   const order = input.sortBy === "PUBLISHED_TIME" ? "published" : "stored";
   // Nothing is held in these two: Deleted is a word of answers only, and every version here has a known origin.
   const nothing = status === "Deleted" || originType === "UNKNOWN";
-  const { rows, nextToken } = await loadPage<VersionRecord, readonly [number, number]>(deps, call, {
+  const { rows, nextToken } = await loadPage<VersionSummary, readonly [number, number]>(deps, call, {
     operation: "ListPackageVersions",
     input,
     sizeDefault: VERSIONS_PAGE_SIZE,
@@ -193,7 +193,7 @@ function coordinates({ format, namespace, name }: PackageKey): {
   return { format, ...(namespace === "" ? {} : { namespace }), package: name };
 }
 
-function summarize({ version, revision, status, origin }: VersionRecord): PackageVersionSummary {
+function summarize({ version, revision, status, origin }: VersionSummary): PackageVersionSummary {
   return { version, revision, status, origin: originOf(origin) };
 }
 
