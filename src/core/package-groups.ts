@@ -19,11 +19,15 @@ export interface Association<G> {
 }
 
 export interface GroupIndex<G extends PatternHolder> {
+  /** Every group, by pattern. */
+  readonly all: readonly G[];
+  /** The group of this very pattern. */
+  find(pattern: string): G | undefined;
   /** The most specific group over literal and folded matches. Linear in the package's path and the groups it matches. */
   associate(key: PackageKey): Association<G>;
   /** The group and those whose sets contain its own, nearest first. Works for patterns that no group has (preview). */
   lineage(pattern: string): readonly G[];
-  /** Groups whose nearest containing group is this one, in no particular order (spec 3.3.4). */
+  /** Groups whose nearest containing group is this one, by pattern (spec 3.3.4). */
   children(pattern: string): readonly G[];
 }
 
@@ -47,7 +51,8 @@ interface Held<G> {
 export function indexGroups<G extends PatternHolder>(groups: Iterable<G>): GroupIndex<G> {
   const literal = node<G>();
   const folded: readonly [Node<G>, Node<G>] = [node<G>(), node<G>()];
-  const all = [...groups];
+  const all = [...groups].sort((a, b) => (a.pattern < b.pattern ? -1 : 1));
+  const byPattern = new Map(all.map((group) => [group.pattern, group]));
   for (const group of all) insert(literal, folded, group);
   // Most domains have no more than the root group, which matches every name literally.
   const only: Association<G> | undefined =
@@ -55,6 +60,8 @@ export function indexGroups<G extends PatternHolder>(groups: Iterable<G>): Group
 
   const lineage = (pattern: string): readonly G[] => containing(literal, splitPattern(pattern));
   return {
+    all,
+    find: (pattern) => byPattern.get(pattern),
     associate: (key) => only ?? associate(literal, folded, packagePath(key), lineage),
     lineage,
     children: (pattern) => all.filter((group) => lineage(group.pattern)[1]?.pattern === pattern),

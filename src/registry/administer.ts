@@ -1,7 +1,7 @@
 // Changing what a domain is made of: domains, repositories, upstreams, connections, and a package's origin settings.
 import type { Caller } from "../core/caller.ts";
 import type { PackageKey } from "../core/coordinates.ts";
-import { domainArn, EXTERNAL_CONNECTIONS, repositoryArn } from "../core/coordinates.ts";
+import { domainArn, EXTERNAL_CONNECTIONS, packageGroupArn, repositoryArn } from "../core/coordinates.ts";
 import { conflict, Fault, invalid, notFound } from "../core/faults.ts";
 import type { OriginSettings } from "../core/origin.ts";
 import { DIRECT_UPSTREAMS_MAX, wouldCycle } from "../core/upstreams.ts";
@@ -15,6 +15,7 @@ import {
   touchDomain,
 } from "../store/domains.ts";
 import { appendJournal } from "../store/journal.ts";
+import { loadGroups } from "../store/package-groups.ts";
 import { findPackage, insertPackage, updateSettings } from "../store/packages.ts";
 import * as rows from "../store/repositories.ts";
 import { authorizeRepository, authorizeResource } from "./authorize.ts";
@@ -70,7 +71,7 @@ export async function createDomain(
   });
 }
 
-function uniqueTags(tags: readonly ResourceTag[] = []): readonly ResourceTag[] {
+export function uniqueTags(tags: readonly ResourceTag[] = []): readonly ResourceTag[] {
   if (new Set(tags.map(({ key }) => key)).size !== tags.length)
     throw invalid("A tag key appears more than once in 'tags'.");
   for (const { key, value } of tags) {
@@ -98,6 +99,8 @@ export async function deleteDomain(
     await deps.database.lockDomain(tx, found.id);
     if ((await countRepositories(tx, found.id)) > 0)
       throw conflict("Domain must contain 0 repositories before deletion", "domain", name);
+    for (const { pattern } of await loadGroups(tx, found.id))
+      await rows.deleteResourceTags(tx, packageGroupArn(deps, owner, name, pattern));
     await deleteDomainRow(tx, found.id);
     await rows.deleteResourceTags(tx, arn);
     return found;
@@ -266,7 +269,7 @@ export async function findRepository(
   return repositoryIn(await deps.catalog.domain(domain.owner, domain.name), name);
 }
 
-function repositoryIn(snapshot: DomainSnapshot, name: string): RepositoryRecord {
+export function repositoryIn(snapshot: DomainSnapshot, name: string): RepositoryRecord {
   const found = snapshot.byName.get(name);
   if (found !== undefined) return found;
   throw notFound(
@@ -277,20 +280,22 @@ function repositoryIn(snapshot: DomainSnapshot, name: string): RepositoryRecord 
 }
 
 /** One change of a domain at a time, seen by every later decision (its revision grows in the same transaction). */
-async function changeDomain(
+export async function changeDomain<T>(
   deps: RegistryDeps,
   { owner, name }: { readonly owner: string; readonly name: string },
-  change: (tx: Queries, snapshot: DomainSnapshot) => Promise<void>,
-): Promise<void> {
+  change: (tx: Queries, snapshot: DomainSnapshot) => Promise<T>,
+): Promise<T> {
   const before = await deps.catalog.domain(owner, name);
-  await deps.database.write(async (tx) => {
+  const changed = await deps.database.write(async (tx) => {
     await deps.database.lockDomain(tx, before.domain.id);
     const snapshot = await deps.catalog.confirm(tx, before);
     if (snapshot.domain.id !== before.domain.id) throw domainNotFound(owner, name);
-    await change(tx, snapshot);
+    const result = await change(tx, snapshot);
     await touchDomain(tx, snapshot.domain.id);
+    return result;
   });
   deps.generations.touchDomain(before.domain.id);
+  return changed;
 }
 
 /** Ids of the named upstreams; limits, self-reference and cycles refused (spec 4.1). */

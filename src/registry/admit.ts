@@ -14,9 +14,9 @@ import { insertVersion } from "../store/versions.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { RepositoryRecord, RequestContext } from "./registry.ts";
 
-/** The package's groups, most specific first. The root group is the only one so far. */
-export function chainOf(snapshot: DomainSnapshot, _key: PackageKey): GroupChain {
-  return { association: "STRONG", groups: [snapshot.rootGroup] };
+/** The package's groups, most specific first, and how it belongs to the first of them (spec 3.3, 3.4). */
+export function chainOf(snapshot: DomainSnapshot, key: PackageKey): GroupChain {
+  return snapshot.groups.associate(key);
 }
 
 /** One version on its way into one repository. */

@@ -1,7 +1,7 @@
 // May this caller do this here? Gathers the policies, asks core/permissions, and says what was missing.
 import type { Caller } from "../core/caller.ts";
 import type { PackageKey } from "../core/coordinates.ts";
-import { packageArn, repositoryArn } from "../core/coordinates.ts";
+import { packageArn, packageGroupArn, repositoryArn } from "../core/coordinates.ts";
 import { Fault } from "../core/faults.ts";
 import { evaluate } from "../core/permissions.ts";
 import type { RepositoryRecord } from "./registry.ts";
@@ -21,6 +21,17 @@ export function authorizeResource(caller: Caller, action: string, arn: string): 
     known.set(question, allowed);
   }
   if (!allowed) throw denied(caller, action, arn);
+}
+
+/** Throws AccessDeniedException; the group need not exist. */
+export function authorizeGroup(
+  region: string,
+  caller: Caller,
+  action: string,
+  domain: { readonly owner: string; readonly name: string },
+  pattern: string,
+): void {
+  authorizeResource(caller, action, packageGroupArn({ region }, domain.owner, domain.name, pattern));
 }
 
 function denied(caller: Caller, action: string, arn: string): Fault {

@@ -1,8 +1,12 @@
 // Rows of domains, and what a domain is made of: repositories, upstreams, connections and groups, as one snapshot.
-import type { GroupFacts } from "../core/origin.ts";
+import { ROOT_PATTERN } from "../core/group-pattern.ts";
+import type { GroupIndex } from "../core/package-groups.ts";
+import { indexGroups } from "../core/package-groups.ts";
 import type { DomainRecord, RepositoryRecord } from "../registry/registry.ts";
 import type { Queries } from "./database.ts";
 import { isUniqueViolation } from "./database.ts";
+import type { PackageGroup } from "./package-groups.ts";
+import { insertGroup, loadGroups } from "./package-groups.ts";
 import type { DomainAccess } from "./policies.ts";
 import { loadAccess } from "./policies.ts";
 import { DIST_TAGS_KEY } from "./repositories.ts";
@@ -13,7 +17,7 @@ export interface DomainSnapshot {
   readonly revision: number;
   readonly repositories: ReadonlyMap<number, RepositoryRecord>;
   readonly byName: ReadonlyMap<string, RepositoryRecord>;
-  readonly rootGroup: GroupFacts;
+  readonly groups: GroupIndex<PackageGroup>;
   readonly access: DomainAccess;
 }
 
@@ -35,19 +39,12 @@ export async function insertDomain(
     .executeTakeFirstOrThrow()
     .catch(unlessTaken);
   if (row === undefined) return undefined;
-  await db
-    .insertInto("package_group")
-    .values({
-      domain_id: row.id,
-      pattern: "/*",
-      publish_mode: "ALLOW",
-      external_mode: "ALLOW",
-      internal_mode: "ALLOW",
-      contact_info: null,
-      description: null,
-      created_at: domain.createdAt,
-    })
-    .execute();
+  await insertGroup(
+    db,
+    row.id,
+    { pattern: ROOT_PATTERN, contactInfo: undefined, description: undefined, createdAt: domain.createdAt },
+    { PUBLISH: "ALLOW", EXTERNAL_UPSTREAM: "ALLOW", INTERNAL_UPSTREAM: "ALLOW" },
+  );
   return { id: row.id, ...domain };
 }
 
@@ -165,7 +162,7 @@ export async function loadSnapshot(
     access,
     repositories,
     byName: new Map([...repositories.values()].map((r) => [r.name, r])),
-    rootGroup: await loadRootGroup(db, domain.id),
+    groups: indexGroups(await loadGroups(db, domain.id)),
   };
 }
 
@@ -232,23 +229,4 @@ async function repositoriesWithTag(
       .filter((row) => row.resource_arn.includes(mine))
       .map((row) => row.resource_arn.slice(row.resource_arn.lastIndexOf("/") + 1)),
   );
-}
-
-/** Only the root group exists so far; it has no lists of repositories. */
-async function loadRootGroup(db: Queries, domainId: number): Promise<GroupFacts> {
-  const row = await db
-    .selectFrom("package_group")
-    .selectAll()
-    .where("domain_id", "=", domainId)
-    .where("pattern", "=", "/*")
-    .executeTakeFirstOrThrow();
-  return {
-    pattern: row.pattern,
-    modes: {
-      PUBLISH: row.publish_mode,
-      EXTERNAL_UPSTREAM: row.external_mode,
-      INTERNAL_UPSTREAM: row.internal_mode,
-    },
-    allowedRepositories: { PUBLISH: new Set(), EXTERNAL_UPSTREAM: new Set(), INTERNAL_UPSTREAM: new Set() },
-  };
 }

@@ -11,7 +11,10 @@ export type JournalEvent =
   | "documents-changed"
   | "tags-changed"
   | "version-deleted"
-  | "package-deleted";
+  | "package-deleted"
+  | "group-created"
+  | "group-changed"
+  | "group-deleted";
 
 export interface JournalEntry {
   readonly at: number;
@@ -47,6 +50,29 @@ export async function appendJournal(db: Queries, entries: readonly JournalEntry[
         detail: JSON.stringify(entry.detail),
       })),
     )
+    .execute();
+}
+
+/** An entry about the domain itself, such as its package groups: no repository, package or version. */
+export async function appendDomainJournal(
+  db: Queries,
+  entry: Omit<JournalEntry, "repository" | "key" | "version">,
+): Promise<void> {
+  await db
+    .insertInto("journal")
+    .values({
+      at: entry.at,
+      event: entry.event,
+      domain_id: entry.domainId,
+      repository: "",
+      format: "",
+      namespace: "",
+      package: "",
+      version: "",
+      actor: entry.actor,
+      request_id: entry.requestId,
+      detail: JSON.stringify(entry.detail),
+    })
     .execute();
 }
 

@@ -3,11 +3,13 @@ import type { Kysely } from "kysely";
 import { Migrator } from "kysely/migration";
 import type { Engine } from "./database.ts";
 import { up as foundation } from "./migrations/0001-foundation.ts";
+import { up as packageGroups } from "./migrations/0002-package-groups.ts";
 import { up as permissions } from "./migrations/0003-permissions.ts";
 import type { Schema } from "./schema.ts";
 
 const MIGRATIONS: Readonly<Record<string, (db: Kysely<unknown>, engine: Engine) => Promise<void>>> = {
   "0001-foundation": foundation,
+  "0002-package-groups": packageGroups,
   "0003-permissions": permissions,
 };
 

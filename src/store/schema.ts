@@ -1,6 +1,6 @@
 // ROWS: every table as a type, for both databases. Times are epoch milliseconds; JSON is text; names say the unit.
 import type { Generated } from "kysely";
-import type { GroupMode, Restriction } from "../core/origin.ts";
+import type { GroupMode, Restriction, RestrictionType } from "../core/origin.ts";
 
 export interface Schema {
   server_setting: { key: string; value: string };
@@ -102,6 +102,11 @@ export interface Schema {
     external_mode: GroupMode;
     internal_mode: GroupMode;
     created_at: number;
+  };
+  package_group_allowed: {
+    package_group_id: number;
+    restriction_type: RestrictionType;
+    repository_id: number;
   };
 
   package: {

@@ -119,7 +119,7 @@ onEveryDatabase("the store", (open) => {
   test("1.3.7, 2.7.3: a new domain has a root group that allows all three ways", async () => {
     await repository();
     const snapshot = await loadSnapshot(db.read, OWNER, "d1");
-    expect(snapshot?.rootGroup).toMatchObject({
+    expect(snapshot?.groups.find("/*")).toMatchObject({
       pattern: "/*",
       modes: { PUBLISH: "ALLOW", EXTERNAL_UPSTREAM: "ALLOW", INTERNAL_UPSTREAM: "ALLOW" },
     });

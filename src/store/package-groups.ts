@@ -1,0 +1,140 @@
+// Rows of package groups: their modes, and the repositories on their lists.
+import type { GroupFacts, GroupMode, RestrictionType } from "../core/origin.ts";
+import type { Queries } from "./database.ts";
+
+export interface PackageGroup extends GroupFacts {
+  readonly id: number;
+  readonly contactInfo: string | undefined;
+  readonly description: string | undefined;
+  readonly createdAt: number;
+}
+
+export type GroupModes = Readonly<Record<RestrictionType, GroupMode>>;
+
+/** All groups of a domain, each with its lists. */
+export async function loadGroups(db: Queries, domainId: number): Promise<readonly PackageGroup[]> {
+  const rows = await db
+    .selectFrom("package_group")
+    .selectAll()
+    .where("domain_id", "=", domainId)
+    .orderBy("id")
+    .execute();
+  const allowed = await db
+    .selectFrom("package_group_allowed as a")
+    .innerJoin("repository as r", "r.id", "a.repository_id")
+    .select(["a.package_group_id", "a.restriction_type", "r.name"])
+    .where("r.domain_id", "=", domainId)
+    .execute();
+  const listOf = Map.groupBy(allowed, (a) => `${a.package_group_id} ${a.restriction_type}`);
+  const names = (id: number, type: RestrictionType) =>
+    new Set((listOf.get(`${id} ${type}`) ?? []).map(({ name }) => name));
+  return rows.map((row) => ({
+    id: row.id,
+    pattern: row.pattern,
+    contactInfo: row.contact_info ?? undefined,
+    description: row.description ?? undefined,
+    createdAt: row.created_at,
+    modes: {
+      PUBLISH: row.publish_mode,
+      EXTERNAL_UPSTREAM: row.external_mode,
+      INTERNAL_UPSTREAM: row.internal_mode,
+    },
+    allowedRepositories: {
+      PUBLISH: names(row.id, "PUBLISH"),
+      EXTERNAL_UPSTREAM: names(row.id, "EXTERNAL_UPSTREAM"),
+      INTERNAL_UPSTREAM: names(row.id, "INTERNAL_UPSTREAM"),
+    },
+  }));
+}
+
+/** A taken pattern is a unique violation. */
+export async function insertGroup(
+  db: Queries,
+  domainId: number,
+  group: Pick<PackageGroup, "pattern" | "contactInfo" | "description" | "createdAt">,
+  modes: GroupModes,
+): Promise<void> {
+  await db
+    .insertInto("package_group")
+    .values({
+      domain_id: domainId,
+      pattern: group.pattern,
+      publish_mode: modes.PUBLISH,
+      external_mode: modes.EXTERNAL_UPSTREAM,
+      internal_mode: modes.INTERNAL_UPSTREAM,
+      contact_info: group.contactInfo ?? null,
+      description: group.description ?? null,
+      created_at: group.createdAt,
+    })
+    .execute();
+}
+
+/** What is undefined stays. */
+export async function updateGroup(
+  db: Queries,
+  id: number,
+  change: { readonly contactInfo?: string | undefined; readonly description?: string | undefined },
+): Promise<void> {
+  const { contactInfo, description } = change;
+  if (contactInfo === undefined && description === undefined) return;
+  await db
+    .updateTable("package_group")
+    .set({
+      ...(contactInfo === undefined ? {} : { contact_info: contactInfo }),
+      ...(description === undefined ? {} : { description }),
+    })
+    .where("id", "=", id)
+    .execute();
+}
+
+export async function updateModes(db: Queries, id: number, modes: GroupModes): Promise<void> {
+  await db
+    .updateTable("package_group")
+    .set({
+      publish_mode: modes.PUBLISH,
+      external_mode: modes.EXTERNAL_UPSTREAM,
+      internal_mode: modes.INTERNAL_UPSTREAM,
+    })
+    .where("id", "=", id)
+    .execute();
+}
+
+/** Its lists go with it. */
+export async function deleteGroup(db: Queries, id: number): Promise<void> {
+  await db.deleteFrom("package_group").where("id", "=", id).execute();
+}
+
+/** Repositories that are not on the list yet. */
+export async function insertAllowed(
+  db: Queries,
+  groupId: number,
+  type: RestrictionType,
+  repositoryIds: readonly number[],
+): Promise<void> {
+  if (repositoryIds.length === 0) return;
+  await db
+    .insertInto("package_group_allowed")
+    .values(
+      repositoryIds.map((repository_id) => ({
+        package_group_id: groupId,
+        restriction_type: type,
+        repository_id,
+      })),
+    )
+    .execute();
+}
+
+export async function deleteAllowed(
+  db: Queries,
+  groupId: number,
+  type: RestrictionType,
+  repositoryIds: readonly number[],
+): Promise<void> {
+  if (repositoryIds.length === 0) return;
+  await db
+    .deleteFrom("package_group_allowed")
+    .where("package_group_id", "=", groupId)
+    .where("restriction_type", "=", type)
+    .where("repository_id", "in", repositoryIds)
+    .execute();
+}
