@@ -223,3 +223,11 @@ function checkSids(statements: readonly PolicyStatement[]): void {
     if (Sid !== undefined) seen.add(Sid);
   }
 }
+
+/** A document that was checked when it was stored; its Statement becomes a list. */
+export function readPolicy(text: string): PolicyDocument {
+  const { Statement, ...rest } = JSON.parse(text) as Omit<PolicyDocument, "Statement"> & {
+    readonly Statement: PolicyStatement | readonly PolicyStatement[];
+  };
+  return { ...rest, Statement: Array.isArray(Statement) ? Statement : [Statement as PolicyStatement] };
+}
