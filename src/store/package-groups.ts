@@ -1,4 +1,5 @@
 // Rows of package groups: their modes, and the repositories on their lists.
+import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import type { GroupFacts, GroupMode, RestrictionType } from "../core/origin.ts";
 import type { Queries } from "./database.ts";
 
@@ -137,4 +138,32 @@ export async function deleteAllowed(
     .where("restriction_type", "=", type)
     .where("repository_id", "in", repositoryIds)
     .execute();
+}
+
+/** Names of packages that any repository of the domain has a record of, each once; in order, after the given one. */
+export async function listPackageNames(
+  db: Queries,
+  domainId: number,
+  format: PackageFormat | undefined,
+  after: PackageKey | undefined,
+  limit: number,
+): Promise<readonly PackageKey[]> {
+  let query = db
+    .selectFrom("package as p")
+    .innerJoin("repository as r", "r.id", "p.repository_id")
+    .select(["p.format", "p.namespace", "p.name"])
+    .distinct()
+    .where("r.domain_id", "=", domainId);
+  if (format !== undefined) query = query.where("p.format", "=", format);
+  if (after !== undefined) {
+    const position = [after.format, after.namespace, after.name] as const;
+    query = query.where((e) => e(e.refTuple("p.format", "p.namespace", "p.name"), ">", e.tuple(...position)));
+  }
+  const rows = await query
+    .orderBy("p.format")
+    .orderBy("p.namespace")
+    .orderBy("p.name")
+    .limit(limit)
+    .execute();
+  return rows.map(({ format: of, namespace, name }) => ({ format: of as PackageFormat, namespace, name }));
 }

@@ -4,6 +4,8 @@ import * as connections from "./connections.ts";
 import type { AwsDeps } from "./context.ts";
 import * as domains from "./domains.ts";
 import * as endpoint from "./endpoint.ts";
+import * as groupLists from "./package-group-lists.ts";
+import * as groups from "./package-groups.ts";
 import * as packages from "./packages.ts";
 import * as repositories from "./repositories.ts";
 import * as tokens from "./tokens.ts";
@@ -12,24 +14,34 @@ import * as versions from "./versions.ts";
 export const operations = {
   AssociateExternalConnection: connections.associateExternalConnection,
   CreateDomain: domains.createDomain,
+  CreatePackageGroup: groups.createPackageGroup,
   CreateRepository: repositories.createRepository,
   DeleteDomain: domains.deleteDomain,
   DeletePackage: packages.deletePackage,
+  DeletePackageGroup: groups.deletePackageGroup,
   DeleteRepository: repositories.deleteRepository,
   DescribeDomain: domains.describeDomain,
   DescribePackage: packages.describePackage,
+  DescribePackageGroup: groups.describePackageGroup,
   DescribePackageVersion: versions.describePackageVersion,
   DescribeRepository: repositories.describeRepository,
   DisassociateExternalConnection: connections.disassociateExternalConnection,
+  GetAssociatedPackageGroup: groups.getAssociatedPackageGroup,
   GetAuthorizationToken: tokens.getAuthorizationToken,
   GetPackageVersionAsset: versions.getPackageVersionAsset,
   GetRepositoryEndpoint: endpoint.getRepositoryEndpoint,
+  ListAllowedRepositoriesForGroup: groupLists.listAllowedRepositoriesForGroup,
+  ListAssociatedPackages: groupLists.listAssociatedPackages,
   ListDomains: domains.listDomains,
+  ListPackageGroups: groupLists.listPackageGroups,
   ListPackageVersionAssets: versions.listPackageVersionAssets,
   ListPackageVersions: versions.listPackageVersions,
   ListPackages: packages.listPackages,
   ListRepositories: repositories.listRepositories,
   ListRepositoriesInDomain: repositories.listRepositoriesInDomain,
+  ListSubPackageGroups: groupLists.listSubPackageGroups,
   PutPackageOriginConfiguration: packages.putPackageOriginConfiguration,
+  UpdatePackageGroup: groups.updatePackageGroup,
+  UpdatePackageGroupOriginConfiguration: groups.updatePackageGroupOriginConfiguration,
   UpdateRepository: repositories.updateRepository,
 } satisfies OperationTable<AwsDeps>;
