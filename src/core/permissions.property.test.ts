@@ -173,9 +173,9 @@ test("two evaluators that share no line give one answer", () => {
       if (decision.allowed) allowed++;
       expect(decision.allowed).toBe(naivelyAllowed(asked));
     }),
-    { numRuns: 5_000 },
+    { numRuns: 3_000 },
   );
-  expect(allowed).toBeGreaterThan(250); // or the property would say little
+  expect(allowed).toBeGreaterThan(100); // or the property would say little
 });
 
 test("6.2.3 one more deny never allows, whatever else is said", () => {

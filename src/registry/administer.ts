@@ -18,7 +18,7 @@ import { appendJournal } from "../store/journal.ts";
 import { loadGroups } from "../store/package-groups.ts";
 import { findPackage, insertPackage, updateSettings } from "../store/packages.ts";
 import * as rows from "../store/repositories.ts";
-import { authorizeRepository, authorizeResource } from "./authorize.ts";
+import { authorizeAccount, authorizeRepository, authorizeTarget } from "./authorize.ts";
 import { domainNotFound } from "./catalog.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { DomainRecord, RepositoryRecord, RequestContext } from "./registry.ts";
@@ -52,7 +52,8 @@ export async function createDomain(
 ): Promise<DomainRecord> {
   const owner = caller.account;
   const arn = domainArn(deps, owner, name);
-  authorizeResource(caller, "CreateDomain", arn);
+  authorizeAccount(deps.region, caller, "CreateDomain", arn, options.tags);
+  if ((options.tags ?? []).length > 0) authorizeAccount(deps.region, caller, "TagResource", arn, options.tags);
   return deps.database.write(async (tx) => {
     const taken = await findDomain(tx, owner, name);
     const created =
@@ -92,7 +93,7 @@ export async function deleteDomain(
   { caller }: RequestContext,
 ): Promise<DomainRecord | undefined> {
   const arn = domainArn(deps, owner, name);
-  authorizeResource(caller, "DeleteDomain", arn);
+  await authorizeTarget(deps, caller, "DeleteDomain", { owner, domain: name });
   const gone = await deps.database.write(async (tx) => {
     const found = await findDomain(tx, owner, name);
     if (found === undefined) return undefined;
@@ -123,7 +124,9 @@ export async function createRepository(
   { caller }: RequestContext,
 ): Promise<RepositoryRecord> {
   const arn = repositoryArn(deps, domain.owner, domain.name, name);
-  authorizeResource(caller, "CreateRepository", arn);
+  const target = { owner: domain.owner, domain: domain.name, repository: name };
+  await authorizeTarget(deps, caller, "CreateRepository", target, options.tags);
+  if ((options.tags ?? []).length > 0) await authorizeTarget(deps, caller, "TagResource", target, options.tags);
   await changeDomain(deps, domain, async (tx, snapshot) => {
     if (snapshot.byName.has(name))
       throw conflict(`Repository '${name}' already exists in domain '${domain.name}'.`, "repository", name);

@@ -44,7 +44,7 @@ export async function openGroup(
   { caller }: RequestContext,
 ): Promise<GroupView> {
   checkPattern(pattern);
-  authorizeGroup(deps.region, caller, action, domain, pattern);
+  await authorizeGroup(deps, caller, action, domain, pattern);
   return viewGroup(deps, domain, pattern);
 }
 
@@ -78,7 +78,9 @@ export async function createGroup(
   context: RequestContext,
 ): Promise<GroupView> {
   checkPattern(pattern);
-  authorizeGroup(deps.region, context.caller, "CreatePackageGroup", domain, pattern);
+  await authorizeGroup(deps, context.caller, "CreatePackageGroup", domain, pattern, options.tags);
+  if ((options.tags ?? []).length > 0)
+    await authorizeGroup(deps, context.caller, "TagResource", domain, pattern, options.tags);
   await changeDomain(deps, domain, async (tx, snapshot) => {
     if (snapshot.groups.find(pattern) !== undefined) {
       throw conflict(

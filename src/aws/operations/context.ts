@@ -1,9 +1,9 @@
 // What operations work with, and the first steps nearly all of them share: whose domain, may they, is it there.
 import type { PackageFormat, PackageKey } from "../../core/coordinates.ts";
-import { domainArn, packageArn, repositoryArn } from "../../core/coordinates.ts";
 import { invalid } from "../../core/faults.ts";
+import { NAMESPACES } from "../../core/group-pattern.ts";
 import { findRepository } from "../../registry/administer.ts";
-import { authorizeResource } from "../../registry/authorize.ts";
+import { authorizeTarget } from "../../registry/authorize.ts";
 import type { RegistryDeps } from "../../registry/deps.ts";
 import type { Registry, RepositoryRecord } from "../../registry/registry.ts";
 import type { DomainSnapshot } from "../../store/domains.ts";
@@ -38,26 +38,27 @@ export function ownerOf(input: DomainInput, call: Call): string {
 }
 
 /** The domain, for a caller who may do `action` to it. Permission comes first: who has none learns nothing of what exists. */
-export function openDomain(
+export async function openDomain(
   deps: AwsDeps,
   call: Call,
   input: DomainInput,
   action: string,
 ): Promise<DomainSnapshot> {
   const owner = ownerOf(input, call);
-  authorizeResource(call.caller, action, domainArn(deps, owner, input.domain));
+  await authorizeTarget(deps, call.caller, action, { owner, domain: input.domain });
   return deps.catalog.domain(owner, input.domain);
 }
 
 /** The repository, for a caller who may do `action` to it. Throws ResourceNotFoundException for domain or repository. */
-export function openRepository(
+export async function openRepository(
   deps: AwsDeps,
   call: Call,
   input: RepositoryInput,
   action: string,
 ): Promise<RepositoryRecord> {
   const owner = ownerOf(input, call);
-  authorizeResource(call.caller, action, repositoryArn(deps, owner, input.domain, input.repository));
+  const { domain, repository } = input;
+  await authorizeTarget(deps, call.caller, action, { owner, domain, repository });
   return findRepository(deps, { owner, name: input.domain }, input.repository);
 }
 
@@ -70,29 +71,19 @@ export async function openPackage(
 ): Promise<{ readonly repository: RepositoryRecord; readonly key: PackageKey }> {
   const owner = ownerOf(input, call);
   const key = packageKey(input);
-  authorizeResource(call.caller, action, packageArn(deps, owner, input.domain, input.repository, key));
+  const { domain, repository } = input;
+  await authorizeTarget(deps, call.caller, action, { owner, domain, repository, key });
   return {
     repository: await findRepository(deps, { owner, name: input.domain }, input.repository),
     key,
   };
 }
 
-const NAMESPACES: Readonly<Record<PackageFormat, "none" | "optional" | "required">> = {
-  npm: "optional",
-  pypi: "none",
-  maven: "required",
-  nuget: "none",
-  generic: "required",
-  ruby: "none",
-  swift: "required",
-  cargo: "none",
-};
-
 /**
  * The package's key as it is stored: the namespace held against the format's rule (spec 1.5.3), NuGet and Swift names
  * folded to lower case as the service does for API input; PyPI names are not folded (spec 1.5.6).
  */
-export function packageKey(input: PackageInput): PackageKey {
+export function packageKey(input: Pick<PackageInput, "format" | "namespace" | "package">): PackageKey {
   const { format, namespace = "", package: name } = input;
   const rule = NAMESPACES[format];
   if (rule === "required" && namespace === "")

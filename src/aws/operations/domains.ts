@@ -1,7 +1,7 @@
 // Operations on domains (spec 1.3).
 import { domainArn } from "../../core/coordinates.ts";
 import * as administer from "../../registry/administer.ts";
-import { authorizeResource } from "../../registry/authorize.ts";
+import { authorizeAccount } from "../../registry/authorize.ts";
 import type { DomainRecord } from "../../registry/registry.ts";
 import { countRepositories, domainAssetBytes, listDomains as listDomainRows } from "../../store/domains.ts";
 import type { Call } from "../dispatch.ts";
@@ -55,7 +55,7 @@ export async function listDomains(
   call: Call,
   deps: AwsDeps,
 ): Promise<Operations["ListDomains"]["output"]> {
-  authorizeResource(call.caller, "ListDomains", "*");
+  authorizeAccount(deps.region, call.caller, "ListDomains", "*");
   const { rows, nextToken } = await loadPage<DomainRecord, readonly [string]>(deps, call, {
     operation: "ListDomains",
     input,

@@ -686,7 +686,7 @@ onEveryDatabase("the API", (open) => {
       for (const [ask, what] of refusals) {
         await expect(ask()).rejects.toMatchObject({
           name: "AccessDeniedException",
-          message: `User: arn:aws:iam::${ACCOUNT}:user/reader is not authorized to perform: ${what}`,
+          message: `User: arn:aws:iam::${ACCOUNT}:user/reader is not authorized to perform: ${what} because no identity-based policy allows the ${what.split(" ")[0]} action`,
         });
       }
       expect((await client.listPackages(R1)).packages).toEqual([]);

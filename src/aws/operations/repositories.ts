@@ -1,6 +1,6 @@
 // Operations on repositories (spec 1.4, 4.1).
 import * as administer from "../../registry/administer.ts";
-import { authorizeResource } from "../../registry/authorize.ts";
+import { authorizeAccount } from "../../registry/authorize.ts";
 import type { RepositoryListing } from "../../store/repositories.ts";
 import { listRepositories as listRepositoryRows } from "../../store/repositories.ts";
 import type { Call } from "../dispatch.ts";
@@ -63,7 +63,7 @@ export function listRepositories(
   call: Call,
   deps: AwsDeps,
 ): Promise<Operations["ListRepositories"]["output"]> {
-  authorizeResource(call.caller, "ListRepositories", "*");
+  authorizeAccount(deps.region, call.caller, "ListRepositories", "*");
   return listPage(deps, call, "ListRepositories", input, { administratorAccount: call.caller.account });
 }
 

@@ -1,7 +1,7 @@
 // Package-manager tokens (spec 6.1).
 import { Fault, invalid } from "../../core/faults.ts";
-import { evaluate } from "../../core/permissions.ts";
 import { issueToken, TOKEN_SECONDS_MAX, TOKEN_SECONDS_MIN } from "../../identity/tokens.ts";
+import { authorizeAccount } from "../../registry/authorize.ts";
 import { findAccessKey } from "../../store/identities.ts";
 import type { Call } from "../dispatch.ts";
 import type { Operations } from "../model/types.gen.ts";
@@ -16,22 +16,14 @@ export async function getAuthorizationToken(
 ): Promise<Operations["GetAuthorizationToken"]["output"]> {
   const { database, now } = deps;
   const { domain } = await openDomain(deps, call, input, "GetAuthorizationToken");
-  authorizeBearer(call);
+  // A second permission, on the identity's side only (spec 6.1.2).
+  authorizeAccount(deps.region, call.caller, "sts:GetServiceBearerToken", "*");
   const issuedAt = now();
   const expiresAt = issuedAt + lifetimeSeconds(input.durationSeconds) * 1000;
   const key = await findAccessKey(database.read, call.caller.credential);
   if (key === undefined) throw new Fault("AccessDeniedException", "The access key was disabled.");
   const grant = { principalId: key.principal.id, domainId: domain.id, now: issuedAt, expiresAt };
   return { authorizationToken: await issueToken(database, grant), expiration: new Date(expiresAt) };
-}
-
-/** A second permission, on the identity's side only (spec 6.1.2). */
-function authorizeBearer({ caller }: Call): void {
-  if (evaluate(caller.policies, "sts:GetServiceBearerToken", "*").allowed) return;
-  throw new Fault(
-    "AccessDeniedException",
-    `User: ${caller.arn} is not authorized to perform: sts:GetServiceBearerToken on resource: *`,
-  );
 }
 
 /** 0 means as long as the caller's own credentials last; lasting keys then get the longest time there is (spec 6.1.1). */
