@@ -14,17 +14,39 @@ const input = createInterface(process.stdin)[Symbol.asyncIterator]();
 const task: Task = JSON.parse((await input.next()).value ?? "");
 const agent = new Agent({ keepAlive: true, maxSockets: task.connections });
 const tally: Tally = { latenciesMs: [], bytes: 0, errors: 0 };
-const next = task.do === "read" ? reading(task) : await publishing(task);
+const work = task.do === "crowd" ? () => crowds(task) : await workers(task);
 console.log("ready");
 await input.next();
 
 const start = performance.now();
-await Promise.all(Array.from({ length: task.connections }, worker));
-console.log(JSON.stringify(summary((performance.now() - start) / 1000)));
+const special = await work();
+console.log(JSON.stringify({ ...summary((performance.now() - start) / 1000), ...special }));
 agent.destroy();
 
-async function worker(): Promise<void> {
-  for (let step = next(); step; step = next()) await timed(step);
+async function workers(of: Exclude<Task, { do: "crowd" }>): Promise<() => Promise<object>> {
+  const next = of.do === "read" ? reading(of) : await publishing(of);
+  const worker = async (): Promise<void> => {
+    for (let step = next(); step; step = next()) await timed(step);
+  };
+  return async () => {
+    await Promise.all(Array.from({ length: of.connections }, worker));
+    return {};
+  };
+}
+
+/** The medians, over all crowds, of a crowd's median and longest wait. */
+async function crowds({ url, headers, connections, times }: Task & { do: "crowd" }): Promise<object> {
+  const medians: number[] = [];
+  const longest: number[] = [];
+  for (let i = 0; i < times; i++) {
+    tally.latenciesMs = [];
+    await Promise.all(Array.from({ length: connections }, () => timed(() => send("GET", url, headers))));
+    const { p50Ms, maxMs } = summary(1);
+    medians.push(p50Ms);
+    longest.push(maxMs);
+  }
+  const middle = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+  return { requests: connections * times, p50Ms: middle(medians), maxMs: middle(longest) };
 }
 
 /** Gives the same GET again and again until the time is over. */

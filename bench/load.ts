@@ -34,6 +34,7 @@ export type Measured = Load & { cpuMs: number };
 /** What bench/generator.ts is told to do. */
 export type Task =
   | { do: "read"; url: string; headers: Record<string, string>; connections: number; seconds: number }
+  | { do: "crowd"; url: string; headers: Record<string, string>; connections: number; times: number }
   | {
       do: "publish";
       registry: string;
@@ -59,6 +60,21 @@ export async function read(
     throw new Error(`${server.name}: ${measured.errors} errors in ${measured.requests} answers of ${url}`);
   await settle(server.pid);
   return measured;
+}
+
+/**
+ * All clients ask in the same instant, again and again. Of each such crowd the median and the longest wait are taken;
+ * `p50Ms` and `maxMs` are the medians of those over all crowds, so that one hiccup of the machine is not a verdict.
+ */
+export async function crowd(
+  server: Server,
+  what: Read,
+  connections: number,
+  times: number,
+): Promise<Measured> {
+  const url = new URL(what.path, server.registry).href;
+  const headers = { ...server.readHeaders, ...what.headers };
+  return generate(server, { do: "crowd", url, headers, connections, times });
 }
 
 /** Publishes the recipes in order, `connections` at a time. The CPU includes what the server does just after. */
