@@ -73,15 +73,27 @@ export async function authorizeTarget(
   requestTags: RequestTags = [],
 ): Promise<void> {
   const snapshot = await deps.catalog.domain(target.owner, target.domain).catch(unlessAbsent);
+  authorizeWithin(deps.region, caller, action, snapshot, target, requestTags);
+}
+
+/** The same in a domain that is at hand; undefined is a domain that is not there. */
+export function authorizeWithin(
+  region: string,
+  caller: Caller,
+  action: string,
+  snapshot: DomainSnapshot | undefined,
+  target: Target,
+  requestTags: RequestTags = [],
+): void {
   const repository = target.repository === undefined ? undefined : snapshot?.byName.get(target.repository);
   if (repository !== undefined) {
-    authorizeRepository(deps.region, caller, action, repository, target.key, requestTags);
+    authorizeRepository(region, caller, action, repository, target.key, requestTags);
     return;
   }
-  const arn = arnOf(deps.region, target);
+  const arn = arnOf(region, target);
   const policy = action === "PutDomainPermissionsPolicy" ? undefined : snapshot?.access.policy;
   decide(snapshot, `${action} ${arn}`, caller, action, {
-    region: deps.region,
+    region,
     arn,
     policies: [policy],
     homeAccounts: snapshot === undefined ? [caller.account] : [target.owner],

@@ -14,7 +14,10 @@ export type JournalEvent =
   | "package-deleted"
   | "group-created"
   | "group-changed"
-  | "group-deleted";
+  | "group-deleted"
+  | "policy-put"
+  | "policy-deleted"
+  | "resource-tags-changed";
 
 export interface JournalEntry {
   readonly at: number;

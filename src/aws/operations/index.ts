@@ -7,7 +7,9 @@ import * as endpoint from "./endpoint.ts";
 import * as groupLists from "./package-group-lists.ts";
 import * as groups from "./package-groups.ts";
 import * as packages from "./packages.ts";
+import * as policies from "./policies.ts";
 import * as repositories from "./repositories.ts";
+import * as tags from "./tags.ts";
 import * as tokens from "./tokens.ts";
 import * as versions from "./versions.ts";
 
@@ -17,9 +19,11 @@ export const operations = {
   CreatePackageGroup: groups.createPackageGroup,
   CreateRepository: repositories.createRepository,
   DeleteDomain: domains.deleteDomain,
+  DeleteDomainPermissionsPolicy: policies.deleteDomainPermissionsPolicy,
   DeletePackage: packages.deletePackage,
   DeletePackageGroup: groups.deletePackageGroup,
   DeleteRepository: repositories.deleteRepository,
+  DeleteRepositoryPermissionsPolicy: policies.deleteRepositoryPermissionsPolicy,
   DescribeDomain: domains.describeDomain,
   DescribePackage: packages.describePackage,
   DescribePackageGroup: groups.describePackageGroup,
@@ -28,8 +32,10 @@ export const operations = {
   DisassociateExternalConnection: connections.disassociateExternalConnection,
   GetAssociatedPackageGroup: groups.getAssociatedPackageGroup,
   GetAuthorizationToken: tokens.getAuthorizationToken,
+  GetDomainPermissionsPolicy: policies.getDomainPermissionsPolicy,
   GetPackageVersionAsset: versions.getPackageVersionAsset,
   GetRepositoryEndpoint: endpoint.getRepositoryEndpoint,
+  GetRepositoryPermissionsPolicy: policies.getRepositoryPermissionsPolicy,
   ListAllowedRepositoriesForGroup: groupLists.listAllowedRepositoriesForGroup,
   ListAssociatedPackages: groupLists.listAssociatedPackages,
   ListDomains: domains.listDomains,
@@ -40,7 +46,12 @@ export const operations = {
   ListRepositories: repositories.listRepositories,
   ListRepositoriesInDomain: repositories.listRepositoriesInDomain,
   ListSubPackageGroups: groupLists.listSubPackageGroups,
+  ListTagsForResource: tags.listTagsForResource,
+  PutDomainPermissionsPolicy: policies.putDomainPermissionsPolicy,
   PutPackageOriginConfiguration: packages.putPackageOriginConfiguration,
+  PutRepositoryPermissionsPolicy: policies.putRepositoryPermissionsPolicy,
+  TagResource: tags.tagResource,
+  UntagResource: tags.untagResource,
   UpdatePackageGroup: groups.updatePackageGroup,
   UpdatePackageGroupOriginConfiguration: groups.updatePackageGroupOriginConfiguration,
   UpdateRepository: repositories.updateRepository,
