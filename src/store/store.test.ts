@@ -107,6 +107,19 @@ onEveryDatabase("the store", (open) => {
     expect(await findDomain(db.read, OWNER, "gone")).toBeUndefined();
   });
 
+  test("transactions that come together fail alone: the others' rows are all there", async () => {
+    const make = (name: string, fail: boolean) =>
+      db.write(async (tx) => {
+        await insertDomain(tx, { owner: OWNER, name, encryptionKey: "k", createdAt: 1 });
+        if (fail) throw new Error(`${name} fails`);
+        return name;
+      });
+    const outcomes = await Promise.allSettled(Array.from({ length: 70 }, (_, i) => make(`d${i}`, i % 3 === 0)));
+    expect(outcomes.map(({ status }) => status)).toEqual(outcomes.map((_, i) => (i % 3 === 0 ? "rejected" : "fulfilled")));
+    const names = (await listDomains(db.read, OWNER, "", 100)).map(({ name }) => name);
+    expect(names.sort()).toEqual(outcomes.flatMap((o) => (o.status === "fulfilled" ? [o.value] : [])).sort());
+  });
+
   test("a taken key is told apart from other failures, and does not poison a later transaction", async () => {
     const { id } = await repository();
     await db.write((tx) => insertPackage(tx, id, npm("p"), OPEN, 1));
