@@ -47,7 +47,7 @@ function normalizes(from: string, to: string): boolean {
   const normal = from.normalize("NFKD");
   return (
     normal !== from &&
-    [...normal]
+    Array.from(normal)
       .map((c) => all.get(c) ?? c)
       .join("")
       .toLowerCase() === to.toLowerCase()

@@ -1,38 +1,14 @@
-// The rows of spec 2.8 that need no package groups, end to end through npm, with Verdaccio as the public registry P.
+// The matrix of spec 2.8 end to end through npm, with Verdaccio as the public registry P.
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { DeletePackageVersionsCommand } from "@aws-sdk/client-codeartifact";
-import { createDomain, type Domain, packageKey } from "../api.ts";
-import type { Registry, Workplace } from "../clients/client.ts";
-import { npm } from "../clients/family.ts";
-import { writePackage } from "../packages.ts";
-import { failedSaying, type Result, succeeded } from "../processes.ts";
+import { type Domain, packageKey } from "../api.ts";
+import type { Workplace } from "../clients/client.ts";
+import { failedSaying, succeeded } from "../processes.ts";
 import type { Stage } from "../suite.ts";
-import { startVerdaccio, type Verdaccio } from "../verdaccio.ts";
-import { type Answer, send } from "../wire.ts";
+import { send } from "../wire.ts";
 import { bearer } from "./npm-clients.ts";
-
-/** U holds the connection to P; R and R2 have U as their upstream. */
-const repositories = [
-  { name: "U-store", connection: "public:npmjs" },
-  { name: "R-team", upstreams: ["U-store"] },
-  { name: "R2-team", upstreams: ["U-store"] },
-] as const;
-const [{ name: U }, { name: R }, { name: R2 }] = repositories;
-type Repository = (typeof repositories)[number]["name"];
-
-interface World {
-  readonly stage: Stage;
-  readonly domain: Domain;
-  readonly P: Verdaccio;
-  readonly registries: Readonly<Record<Repository, Registry>>;
-  readonly places: Readonly<Record<Repository, Workplace>>;
-  readonly publish: (to: Repository, name: string, version: string) => Promise<Result>;
-  /** Installs with an empty cache, in a new project. */
-  readonly install: (from: Repository, spec: string) => Promise<Result>;
-  readonly listed: (from: Repository, name: string) => Promise<string[]>;
-  readonly tarball: (from: Repository, name: string, version: string) => Promise<Answer>;
-}
+import { groupRows } from "./origin-groups.ts";
+import { build, isHidden, R, R2, type Repository, U, type World } from "./origin-world.ts";
 
 export async function originMatrix(stage: Stage): Promise<void> {
   const world = await build(stage);
@@ -41,53 +17,7 @@ export async function originMatrix(stage: Stage): Promise<void> {
   await refusals(world);
   await blocking(world);
   await survival(world);
-  const rows = [6, 7, 8, 10, 11].join(", ");
-  stage.checks.skip(
-    `rows ${rows} of 2.8 as they stand`,
-    "they need package groups, which come with the whole API",
-  );
-}
-
-async function build(stage: Stage): Promise<World> {
-  const P = await startVerdaccio(join(stage.folder, "verdaccio"));
-  const flags = ["--upstream", `public:npmjs=${P.url}`, "--upstream-freshness-ms", "0"];
-  const domain = await createDomain(await stage.server("server", { flags }));
-  for (const setup of repositories) await domain.createRepository(setup);
-  const each = async <T>(make: (name: Repository) => Promise<T>) =>
-    Object.fromEntries(
-      await Promise.all(repositories.map(async ({ name }) => [name, await make(name)])),
-    ) as Record<Repository, T>;
-  const registries = await each((name) => domain.registry(name));
-  const places = await each((name) => npm.open(join(stage.folder, name), registries[name]));
-  let count = 0;
-  // no-cache, because what P was asked a moment ago may be remembered for a short time.
-  const get = (from: Repository, path: string) =>
-    send(registries[from].url + path, {
-      headers: { ...bearer(registries[from]), "cache-control": "no-cache" },
-    });
-  return {
-    stage,
-    domain,
-    P,
-    registries,
-    places,
-    publish(to, name, version) {
-      const folder = join(places[to].folder, `package-${count++}`);
-      return places[to].publish(writePackage(folder, { name, version, says: `from ${to}` }));
-    },
-    install(from, spec) {
-      const project = places[from].project(`project-${count++}`);
-      return places[from].run(project, ["install", spec, "--cache", join(project, "cache")]);
-    },
-    async listed(from, name) {
-      const { status, text } = await get(from, name);
-      if (status === 404) return [];
-      assert.equal(status, 200, text);
-      const document: { versions: object } = JSON.parse(text);
-      return Object.keys(document.versions).sort();
-    },
-    tarball: (from, name, version) => get(from, `${name}/-/${name}-${version}.tgz`),
-  };
+  await groupRows(world);
 }
 
 async function firstArrivals({ stage, domain, P, publish, install, listed, tarball }: World): Promise<void> {
@@ -290,11 +220,4 @@ async function document(
   const version = Object.values(versions)[0];
   if (version === undefined) throw new Error(`no version: ${text}`);
   return version.dist;
-}
-
-/** The contract: 404 with a body, and a header that name the rule. */
-async function isHidden({ status, headers, text }: Answer, rule: RegExp): Promise<void> {
-  assert.equal(status, 404, text);
-  assert.match(String(headers["x-portcullis-reason"]), rule);
-  assert.match(text, rule);
 }

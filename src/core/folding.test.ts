@@ -1,7 +1,9 @@
 // 3.4.2: which names are taken for each other, and which are not.
+
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readings } from "./folding.ts";
+import { FOLDING_VERSION, readings } from "./folding.ts";
 
 /** The rule itself: the two agree in the first reading or in the second. */
 function alike(a: string, b: string): boolean {
@@ -56,7 +58,10 @@ const CHARACTERS =
   "aAlIi10oOmMrnß-_./\u0430\u0412\u03bd\u039d\u03c2\u200b\uff0e\u2100\u0130\u1e9e\u0301\u02db";
 
 test("readings are settled: reading the first again changes nothing", () => {
-  const text = fc.oneof(anything, fc.string({ unit: fc.constantFrom(...CHARACTERS), maxLength: 12 }));
+  const text = fc.oneof(
+    anything,
+    fc.string({ unit: fc.constantFrom(...Array.from(CHARACTERS)), maxLength: 12 }),
+  );
   fc.assert(
     fc.property(text, (given) => {
       const [first = ""] = readings(given);
@@ -77,11 +82,18 @@ test("a text and its lower and upper case have a reading in common", () => {
 test("a path keeps its segments: slashes stay, none is added", () => {
   fc.assert(
     fc.property(
-      fc.array(fc.string({ unit: fc.constantFrom(...CHARACTERS.replace("/", "")), maxLength: 6 })),
+      fc.array(
+        fc.string({ unit: fc.constantFrom(...Array.from(CHARACTERS.replace("/", ""))), maxLength: 6 }),
+      ),
       (parts) => {
         const path = parts.join("/");
         for (const reading of readings(path)) expect(reading.split("/").length).toBe(path.split("/").length);
       },
     ),
   );
+});
+
+test("the published page names the version that is in force", () => {
+  const page = readFileSync(new URL("../../docs/folding.md", import.meta.url), "utf8");
+  expect(page).toContain(`Version \`${FOLDING_VERSION}\``);
 });

@@ -4,7 +4,9 @@ import { LOOK_ALIKES, LOOK_ALIKES_VERSION } from "./look-alikes.gen.ts";
 /** Names the rules below together with their table; raise the first number when a rule changes. */
 export const FOLDING_VERSION = `1/${LOOK_ALIKES_VERSION}`;
 
-const SKELETON = new Map(LOOK_ALIKES.flatMap(([plain, taken]) => [...taken].map((c) => [c, plain] as const)));
+const SKELETON = new Map(
+  LOOK_ALIKES.flatMap(([plain, taken]) => Array.from(taken, (c) => [c, plain] as const)),
+);
 
 /**
  * The one or two folded readings of a text. Two names are look-alikes when they agree in the first or in the second:

@@ -224,7 +224,7 @@ test("3.4 folded names: the choice agrees with one that tries every group in tur
 
 function oneByOne(groups: readonly PatternHolder[], path: string): [string, string] {
   const inReading = (reading: number): [string, string] => {
-    const read = (text: string) => readings(text).at(reading) ?? (readings(text)[0] as string);
+    const read = (text: string) => readings(text).at(reading) ?? readings(text)[0] ?? "";
     const ranked = groups
       .map((group) => {
         const [prefix, suffix] = split(group.pattern);

@@ -118,7 +118,7 @@ function containing<G extends PatternHolder>(
   { prefix, suffix }: GroupPattern,
 ): readonly G[] {
   return matches(literal, prefix, suffix === "$")
-    .reverse()
+    .toReversed()
     .map(({ group }) => group);
 }
 
