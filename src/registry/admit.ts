@@ -43,6 +43,13 @@ export async function consider(
   return { decision, record };
 }
 
+/** A repository's record of a package that something may enter. */
+export interface Admission {
+  readonly package: PackageRecord;
+  /** The record was made just now: nothing is held under it yet. */
+  readonly first: boolean;
+}
+
 /**
  * The true question, inside the recording transaction and under the package's lock. Returns the package's record,
  * made with its first-arrival settings when this is the first arrival (spec 2.2); throws `refusal` otherwise.
@@ -53,25 +60,25 @@ export async function admit(
   arrival: Arrival,
   origin: "INTERNAL" | "EXTERNAL",
   at: number,
-): Promise<PackageRecord> {
+): Promise<Admission> {
   const { decision, record } = await consider(tx, snapshot, arrival);
   if (!decision.allowed) throw refusal(arrival, decision.reasons);
-  if (record !== undefined) return record;
+  if (record !== undefined) return { package: record, first: false };
   const settings = firstArrivalSettings(arrival.way, origin, chainOf(snapshot, arrival.key));
-  return insertPackage(tx, arrival.repository.id, arrival.key, settings, at);
+  return { package: await insertPackage(tx, arrival.repository.id, arrival.key, settings, at), first: true };
 }
 
 /** Writes the version, its assets and the journal line, and marks the package as changed. */
 export async function record(
   deps: RegistryDeps,
   tx: Queries,
-  into: { readonly repository: RepositoryRecord; readonly package: PackageRecord },
+  into: Admission & { readonly repository: RepositoryRecord },
   version: NewVersion,
   assets: readonly AssetRecord[],
   told: { readonly event: "published" | "ingested" | "retained"; readonly context: RequestContext },
 ): Promise<VersionRecord> {
   const id = await insertVersion(tx, into.package.id, version, assets);
-  await touchPackage(tx, into.package.id, deps.now());
+  if (!into.first) await touchPackage(tx, into.package.id, deps.now());
   await appendJournal(tx, [
     {
       at: deps.now(),

@@ -270,8 +270,8 @@ async function keep(
   if (!snapshot.repositories.has(repository.id)) return; // deleted meanwhile
   const held = await findPackage(tx, repository.id, key);
   if (held !== undefined && (await findVersion(tx, held.id, version.version)) !== undefined) return;
-  const packageRecord = await admit(tx, snapshot, { way, repository, key }, version.origin.type, deps.now());
-  await record(deps, tx, { repository, package: packageRecord }, version, assets, { event, context });
+  const admission = await admit(tx, snapshot, { way, repository, key }, version.origin.type, deps.now());
+  await record(deps, tx, { repository, ...admission }, version, assets, { event, context });
 }
 
 /**

@@ -133,14 +133,9 @@ async function decideAndRecord(
   const { key, version } = publication;
   await deps.database.lockPackage(tx as never, repository.domain.id, key);
   const snapshot = await deps.catalog.confirm(tx, lookup.snapshot);
-  const packageRecord = await admit(
-    tx,
-    snapshot,
-    { way: "PUBLISH", repository, key },
-    "INTERNAL",
-    deps.now(),
-  );
-  const existing = await findVersion(tx, packageRecord.id, version);
+  const arrival = { way: "PUBLISH", repository, key } as const;
+  const admission = await admit(tx, snapshot, arrival, "INTERNAL", deps.now());
+  const existing = admission.first ? undefined : await findVersion(tx, admission.package.id, version);
   if (existing !== undefined) {
     await refuseOtherBytes(tx, existing, publication);
     return "unchanged";
@@ -148,7 +143,7 @@ async function decideAndRecord(
   await record(
     deps,
     tx,
-    { repository, package: packageRecord },
+    { repository, ...admission },
     publishedVersion(deps, repository, publication),
     assetsOf(publication),
     {
@@ -156,7 +151,7 @@ async function decideAndRecord(
       context,
     },
   );
-  await upsertTags(tx, packageRecord.id, publication.tags, version);
+  await upsertTags(tx, admission.package.id, publication.tags, version);
   return "published";
 }
 
