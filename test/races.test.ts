@@ -24,13 +24,27 @@ describe.each(engines)("on $engine", ({ engine }) => {
   });
 
   const settings = async (name: string) =>
-    (await server.client.describePackage({ domain: DOMAIN, repository: "repo", format: "npm", package: name })).package?.originConfiguration?.restrictions;
+    (
+      await server.client.describePackage({
+        domain: DOMAIN,
+        repository: "repo",
+        format: "npm",
+        package: name,
+      })
+    ).package?.originConfiguration?.restrictions;
 
   test("the same version published eight times at once with different bytes has one winner, and its bytes stay", async () => {
     for (let round = 0; round < 5; round++) {
       const name = `same-${round}`;
-      const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => server.publish("own", { name, version: "1.0.0" }, { content: `content ${i}` })));
-      expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([201, ...Array.from({ length: 7 }, () => 409)]);
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, (_, i) =>
+          server.publish("own", { name, version: "1.0.0" }, { content: `content ${i}` }),
+        ),
+      );
+      expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([
+        201,
+        ...Array.from({ length: 7 }, () => 409),
+      ]);
       expect(await server.versions("own", name)).toEqual(["1.0.0"]);
       expect((await server.tarball("own", name, "1.0.0")).status).toBe(200);
     }
@@ -49,14 +63,31 @@ describe.each(engines)("on $engine", ({ engine }) => {
     for (let round = 0; round < 12; round++) {
       const name = `race-${round}`;
       await outside.publish("public", { name, version: "1.0.0" });
-      const install = server.tarball("repo", name, "1.0.0").then(async (answer) => [answer.status, await answer.arrayBuffer().catch(() => undefined)] as const).catch(() => [0] as const);
+      const install = server
+        .tarball("repo", name, "1.0.0")
+        .then(async (answer) => [answer.status, await answer.arrayBuffer().catch(() => undefined)] as const)
+        .catch(() => [0] as const);
       if (round % 3 > 0) await new Promise((resolve) => setTimeout(resolve, (round % 3) * 4));
       const [published] = await Promise.all([server.publish("repo", { name, version: "2.0.0" }), install]);
       const now = await settings(name);
-      const held = (await server.client.listPackageVersions({ domain: DOMAIN, repository: "repo", format: "npm", package: name })).versions ?? [];
+      const held =
+        (
+          await server.client.listPackageVersions({
+            domain: DOMAIN,
+            repository: "repo",
+            format: "npm",
+            package: name,
+          })
+        ).versions ?? [];
       const numbers = held.map(({ version }) => version).join(" ");
-      if (published.status === 201) expect({ now, numbers }).toEqual({ now: { publish: "ALLOW", upstream: "BLOCK" }, numbers: "2.0.0" });
-      else expect({ status: published.status, now, numbers }).toEqual({ status: 403, now: { publish: "BLOCK", upstream: "ALLOW" }, numbers: "1.0.0" });
+      if (published.status === 201)
+        expect({ now, numbers }).toEqual({ now: { publish: "ALLOW", upstream: "BLOCK" }, numbers: "2.0.0" });
+      else
+        expect({ status: published.status, now, numbers }).toEqual({
+          status: 403,
+          now: { publish: "BLOCK", upstream: "ALLOW" },
+          numbers: "1.0.0",
+        });
       outcomes.add(String(published.status));
     }
     expect(outcomes.size).toBeGreaterThan(0);
@@ -66,8 +97,16 @@ describe.each(engines)("on $engine", ({ engine }) => {
     const name = "closed";
     for (let round = 0; round < 10; round++) {
       const publish = round % 2 === 0 ? "BLOCK" : "ALLOW";
-      await server.client.putPackageOriginConfiguration({ domain: DOMAIN, repository: "own", format: "npm", package: name, restrictions: { publish, upstream: "BLOCK" } });
-      expect((await server.publish("own", { name, version: `1.0.${round}` })).status).toBe(publish === "ALLOW" ? 201 : 403);
+      await server.client.putPackageOriginConfiguration({
+        domain: DOMAIN,
+        repository: "own",
+        format: "npm",
+        package: name,
+        restrictions: { publish, upstream: "BLOCK" },
+      });
+      expect((await server.publish("own", { name, version: `1.0.${round}` })).status).toBe(
+        publish === "ALLOW" ? 201 : 403,
+      );
     }
   });
 });
