@@ -2,8 +2,10 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Authenticate } from "./aws/dispatch.ts";
 import { createAwsDoor } from "./aws/dispatch.ts";
 import { operations } from "./aws/operations/index.ts";
+import { createStsDoor } from "./aws/sts.ts";
 import type { BlobStore } from "./blobs/blob-store.ts";
 import { createDiskStore } from "./blobs/disk.ts";
 import type { Config } from "./config.ts";
@@ -16,7 +18,8 @@ import { createLog } from "./http/log.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { createHttpServer } from "./http/server.ts";
 import { ensureAdministrator } from "./identity/first-start.ts";
-import { callerOf, createIdentities } from "./identity/identify.ts";
+import type { Identities } from "./identity/identify.ts";
+import { createIdentities } from "./identity/identify.ts";
 import { createSigV4Verifier } from "./identity/sigv4.ts";
 import { createCatalog } from "./registry/catalog.ts";
 import { BlobClaims, sweepBlobs } from "./registry/collect.ts";
@@ -24,7 +27,7 @@ import { createRegistry } from "./registry/create.ts";
 import type { RegistryDeps } from "./registry/deps.ts";
 import { Generations } from "./registry/generations.ts";
 import { openDatabase } from "./store/database.ts";
-import { deleteExpiredTokens, findAccessKey } from "./store/identities.ts";
+import { deleteExpiredTokens } from "./store/identities.ts";
 import { settingOnce } from "./store/settings.ts";
 import { discoverByAsking, discoverQuickly } from "./upstream/discovery.ts";
 import { createUpstream } from "./upstream/index.ts";
@@ -111,30 +114,22 @@ export async function startApp(config: Config): Promise<App> {
     [...formats].map(([name, format]) => [name, format.open({ registry, limits, now })] as const),
   );
 
-  const verify = createSigV4Verifier({
-    now,
-    services: ["codeartifact"],
-    lookupSecret: async (id, sessionToken) => {
-      if (sessionToken !== undefined) return undefined; // lasting keys have none
-      const key = await findAccessKey(database.read, id);
-      return key && { secretAccessKey: key.secret, principal: key.principal };
-    },
+  const identities = createIdentities(database, now, {
+    secure: config.publicUrl?.startsWith("https:") ?? false,
+    organization: await settingOnce(database, "organization-id", newOrganizationId),
   });
   const api = createAwsDoor({
     operations,
     deps: { ...deps, registry, publicUrl: config.publicUrl, pagingKey },
-    authenticate: async (request) => {
-      const { key, accessKeyId } = await verify(request);
-      return callerOf(key.principal, accessKeyId);
-    },
+    authenticate: bySignature(identities, "codeartifact", now),
     log,
   });
-
-  const identities = createIdentities(database, now);
+  const sts = createStsDoor({ authenticate: bySignature(identities, "sts", now), deps, log });
   const metrics = createMetrics();
   const server = createHttpServer(
     createDoors({
       api,
+      sts,
       formats: doors,
       registry,
       identities,
@@ -150,14 +145,17 @@ export async function startApp(config: Config): Promise<App> {
   await connections.ready;
   const address = await server.listen(config.listen.host, config.listen.port);
   const sweep = startSweeping(deps, claims);
+  const useRecord = startRecordingUse(deps, identities);
   log.info({ address, data: config.data, database: database.engine }, "serving");
 
   return {
     address,
     async close(graceMs) {
       clearInterval(sweep);
+      clearInterval(useRecord);
       await server.close(graceMs);
       await registry.settled();
+      await identities.recordUse();
       await Promise.all([...doors.values()].map((door) => door.close?.()));
       await upstream.close();
       await blobs.close();
@@ -171,6 +169,29 @@ async function openBlobs(config: Config): Promise<BlobStore> {
   if (config.blobs === undefined) return createDiskStore({ directory: join(config.data, "blobs") });
   const { createS3Store } = await import("./blobs/s3.ts");
   return createS3Store({ url: config.blobs, stagingDirectory: join(config.data, "staging") });
+}
+
+/** The API's and STS's way to find out who asks. */
+function bySignature(identities: Identities, service: string, now: () => number): Authenticate {
+  const verify = createSigV4Verifier({ now, services: [service], lookupSecret: identities.fromKey });
+  return async (request, address) => (await verify(request)).key.from(address);
+}
+
+/** AWS's form of an organization's id. */
+function newOrganizationId(): string {
+  return `o-${randomBytes(5).toString("hex")}`;
+}
+
+/** How old the last use that a token list shows may be. */
+const USE_EVERY_MS = 30_000;
+
+function startRecordingUse({ log }: RegistryDeps, identities: Identities): NodeJS.Timeout {
+  const record = (): void => {
+    identities
+      .recordUse()
+      .catch((error: unknown) => log.warn({ error: String(error) }, "the tokens' last use was not recorded"));
+  };
+  return setInterval(record, USE_EVERY_MS).unref();
 }
 
 const SWEEP_EVERY_MS = 6 * 60 * 60_000;

@@ -14,6 +14,8 @@ import type { Identities } from "./identity/identify.ts";
 import type { Registry, RepositoryRecord } from "./registry/registry.ts";
 
 export interface DoorsOptions {
+  /** STS, at `POST /`. */
+  readonly sts: (req: IncomingMessage, res: ServerResponse, requestId: string) => Promise<void>;
   readonly api: (req: IncomingMessage, res: ServerResponse, requestId: string) => Promise<void>;
   readonly formats: ReadonlyMap<PackageFormat, FormatDoor>;
   readonly registry: Registry;
@@ -99,6 +101,10 @@ function route(
     continueBody(req, res);
     return options.api(req, res, requestId);
   }
+  if (req.method === "POST" && (target === "/" || target.startsWith("/?"))) {
+    continueBody(req, res);
+    return options.sts(req, res, requestId);
+  }
   switch (target) {
     case "/healthz":
       return sendText(res, 200, "ok\n");
@@ -165,7 +171,7 @@ function routeFormat(
     });
   };
   try {
-    const caller = options.identities.known(req.headers.authorization);
+    const caller = options.identities.known(req.headers.authorization, req.socket.remoteAddress);
     const repository =
       caller && options.registry.knownRepository(address.domain, address.owner, address.repository);
     // Hot path: nothing to wait for.
@@ -184,7 +190,7 @@ async function introduce(
   req: IncomingMessage,
   address: Address,
 ): Promise<{ caller: Caller; repository: RepositoryRecord }> {
-  const caller = await options.identities.fromHeader(req.headers.authorization);
+  const caller = await options.identities.fromHeader(req.headers.authorization, req.socket.remoteAddress);
   return {
     caller,
     repository: await options.registry.repository(address.domain, address.owner, address.repository),

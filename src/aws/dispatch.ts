@@ -37,8 +37,8 @@ export type Operation<K extends OperationName, D> = (
 /** Operations that are left out answer 501. */
 export type OperationTable<D> = { readonly [K in OperationName]?: Operation<K, D> };
 
-/** Proves who sent a request. Throws Unauthenticated (answered 403). */
-export type Authenticate = (request: SignedRequest) => Promise<Caller>;
+/** Proves who sent a request, from that address. Throws Unauthenticated (answered 403). */
+export type Authenticate = (request: SignedRequest, address: string | undefined) => Promise<Caller>;
 
 export interface AwsDoorOptions<D> {
   readonly operations: OperationTable<D>;
@@ -162,15 +162,14 @@ async function authenticate<D>(
   req: IncomingMessage,
 ): Promise<{ caller: Caller; body: Buffer | IncomingMessage }> {
   const signed = { method: req.method ?? "", target: req.url ?? "", headers: req.rawHeaders };
-  if (bound.streaming) return { caller: await authenticate(signed), body: req };
+  const address = req.socket.remoteAddress;
+  if (bound.streaming) return { caller: await authenticate(signed, address), body: req };
   let body: Buffer | undefined;
-  const caller = await authenticate({
-    ...signed,
-    bodySha256: async () => {
-      body = await readBody(req, bodyBytesMax);
-      return createHash("sha256").update(body).digest("hex");
-    },
-  });
+  const bodySha256 = async (): Promise<string> => {
+    body = await readBody(req, bodyBytesMax);
+    return createHash("sha256").update(body).digest("hex");
+  };
+  const caller = await authenticate({ ...signed, bodySha256 }, address);
   return { caller, body: body ?? (await readBody(req, bodyBytesMax)) };
 }
 

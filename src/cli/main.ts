@@ -1,13 +1,29 @@
 // The command line: one file per command; a mistake is one line on standard error and exit code 2.
 import { Command, CommanderError } from "commander";
+import { policyCommand } from "./policy.ts";
+import { groupCommand, roleCommand } from "./role.ts";
 import { serveCommand } from "./serve.ts";
+import { tokenCommand } from "./token.ts";
+import { keyCommand, userCommand } from "./user.ts";
 
 const program = new Command("portcullis")
   .description(
     "A self-hosted package repository that speaks the AWS CodeArtifact API and guards who may add a package version",
   )
   .exitOverride()
-  .addCommand(serveCommand());
+  .addCommand(serveCommand())
+  .addCommand(userCommand())
+  .addCommand(keyCommand())
+  .addCommand(groupCommand())
+  .addCommand(roleCommand())
+  .addCommand(policyCommand())
+  .addCommand(tokenCommand());
+
+/** Commands made elsewhere do not know how this one wants mistakes to be told. */
+function inherit(command: Command): void {
+  for (const each of command.commands) inherit(each.copyInheritedSettings(command));
+}
+inherit(program);
 
 try {
   await program.parseAsync();

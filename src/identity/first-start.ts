@@ -1,8 +1,9 @@
 // The first start's administrator: made once, its access key written where only the operator can read it.
-import { randomBytes } from "node:crypto";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import type { Database } from "../store/database.ts";
 import { countPrincipals, insertAccessKey, insertPrincipal } from "../store/identities.ts";
+import type { Key } from "./keys.ts";
+import { credentialsText, newKey, newUniqueId } from "./keys.ts";
 
 /**
  * Creates the administrator when the database has no identity at all. The file (mode 0600, AWS shared-credentials
@@ -21,26 +22,11 @@ export async function ensureAdministrator(
   return database.write(async (tx) => {
     if ((await countPrincipals(tx)) > 0) return false; // another node was first
     const arn = `arn:aws:iam::${account}:user/administrator`;
-    const policies = [
-      { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] },
-    ] as const;
-    const principalId = await insertPrincipal(tx, { account, name: "administrator", arn, policies }, now);
+    const first = { account, name: "administrator", arn, uniqueId: newUniqueId("user"), policies: [] };
+    const principalId = await insertPrincipal(tx, { ...first, attached: ["administrator"] }, now);
     await insertAccessKey(tx, { ...key, principalId }, now);
     return true;
   });
-}
-
-interface Key {
-  readonly id: string;
-  readonly secret: string;
-}
-
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-
-/** An access key in AWS's own shape: 20 capitals and digits, 40 characters of base64. */
-export function newKey(): Key {
-  const id = `AKIA${Array.from(randomBytes(16), (byte) => ALPHABET[byte & 31]).join("")}`;
-  return { id, secret: randomBytes(30).toString("base64") };
 }
 
 async function readKey(file: string): Promise<Key | undefined> {
@@ -51,7 +37,6 @@ async function readKey(file: string): Promise<Key | undefined> {
 }
 
 async function writeKey(file: string, key: Key): Promise<void> {
-  const text = `[default]\naws_access_key_id = ${key.id}\naws_secret_access_key = ${key.secret}\n`;
-  await writeFile(`${file}.new`, text, { mode: 0o600, flush: true });
+  await writeFile(`${file}.new`, credentialsText("default", key), { mode: 0o600, flush: true });
   await rename(`${file}.new`, file);
 }

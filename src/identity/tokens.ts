@@ -1,42 +1,37 @@
 // Package-manager tokens: opaque `id.secret`, stored hashed, revocable (spec 6.1).
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { TokenScope } from "../core/caller.ts";
 import type { Database } from "../store/database.ts";
-import type { PrincipalRecord } from "../store/identities.ts";
-import { findToken, insertToken } from "../store/identities.ts";
+import type { SessionRecord, TokenRecord } from "../store/identities.ts";
+import { findSession, findToken, insertToken } from "../store/identities.ts";
 
 export const TOKEN_SECONDS_MIN = 900;
 export const TOKEN_SECONDS_MAX = 43_200;
 
+export interface TokenGrant {
+  readonly principalId: number;
+  readonly domainId: number;
+  /** Epoch milliseconds, both. */
+  readonly now: number;
+  readonly expiresAt: number;
+  /** Less than the principal may do. */
+  readonly scope?: TokenScope;
+  readonly label?: string;
+  /** The session that asks for it: revoking that one revokes the token. */
+  readonly sessionId?: string;
+}
+
 /** A new token for every repository of one domain. The text is shown once and cannot be had again. */
-export async function issueToken(
-  database: Database,
-  grant: {
-    readonly principalId: number;
-    readonly domainId: number;
-    readonly now: number;
-    readonly expiresAt: number;
-  },
-): Promise<string> {
+export async function issueToken(database: Database, grant: TokenGrant): Promise<string> {
+  const { now: createdAt, ...rest } = grant;
   const id = randomBytes(9).toString("base64url");
   const secret = randomBytes(32).toString("base64url");
-  await database.write((tx) =>
-    insertToken(tx, {
-      id,
-      secretHash: hashOf(secret),
-      domainId: grant.domainId,
-      principalId: grant.principalId,
-      createdAt: grant.now,
-      expiresAt: grant.expiresAt,
-    }),
-  );
+  await database.write((tx) => insertToken(tx, { ...rest, createdAt, id, secretHash: hashOf(secret) }));
   return `${id}.${secret}`;
 }
 
-export interface CheckedToken {
-  readonly id: string;
-  readonly principal: PrincipalRecord;
-  readonly domainId: number;
-  readonly expiresAt: number;
+export interface CheckedToken extends TokenRecord {
+  readonly session: SessionRecord | undefined;
 }
 
 /** What a token proves, or undefined when it is unknown, forged, expired or revoked. */
@@ -49,12 +44,19 @@ export async function checkToken(
   if (id === undefined || secret === undefined) return undefined;
   const known = await findToken(database.read, id);
   if (known === undefined || known.revokedAt !== undefined || known.expiresAt <= now) return undefined;
-  const matches = timingSafeEqual(Buffer.from(hashOf(secret), "hex"), Buffer.from(known.secretHash, "hex"));
-  return matches
-    ? { id, principal: known.principal, domainId: known.domainId, expiresAt: known.expiresAt }
-    : undefined;
+  if (!sameHash(secret, known.secretHash)) return undefined;
+  const session =
+    known.sessionId === undefined ? undefined : await findSession(database.read, known.sessionId);
+  if (known.sessionId !== undefined && session === undefined) return undefined;
+  return { ...known, session };
 }
 
-function hashOf(secret: string): string {
+/** SHA-256, hex: 256 random bits need no slow hash. */
+export function hashOf(secret: string): string {
   return createHash("sha256").update(secret).digest("hex");
+}
+
+/** In a time that tells nothing. */
+export function sameHash(secret: string, hash: string): boolean {
+  return timingSafeEqual(Buffer.from(hashOf(secret), "hex"), Buffer.from(hash, "hex"));
 }

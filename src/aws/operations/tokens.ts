@@ -2,7 +2,7 @@
 import { Fault, invalid } from "../../core/faults.ts";
 import { issueToken, TOKEN_SECONDS_MAX, TOKEN_SECONDS_MIN } from "../../identity/tokens.ts";
 import { authorizeAccount } from "../../registry/authorize.ts";
-import { findAccessKey } from "../../store/identities.ts";
+import { findAccessKey, findSession } from "../../store/identities.ts";
 import type { Call } from "../dispatch.ts";
 import type { Operations } from "../model/types.gen.ts";
 import type { AwsDeps } from "./context.ts";
@@ -14,22 +14,40 @@ export async function getAuthorizationToken(
   call: Call,
   deps: AwsDeps,
 ): Promise<Operations["GetAuthorizationToken"]["output"]> {
-  const { database, now } = deps;
+  const { database, now, region } = deps;
   const { domain } = await openDomain(deps, call, input, "GetAuthorizationToken");
   // A second permission, on the identity's side only (spec 6.1.2).
-  authorizeAccount(deps.region, call.caller, "sts:GetServiceBearerToken", "*");
+  authorizeAccount(region, call.caller, "sts:GetServiceBearerToken", "*");
   const issuedAt = now();
-  const expiresAt = issuedAt + lifetimeSeconds(input.durationSeconds) * 1000;
-  const key = await findAccessKey(database.read, call.caller.credential);
+  const holder = await holderOf(deps, call);
+  const expiresAt = expiryOf(issuedAt, input.durationSeconds, holder.endsAt);
+  const { endsAt: _, ...grant } = holder;
+  const token = await issueToken(database, { ...grant, domainId: domain.id, now: issuedAt, expiresAt });
+  return { authorizationToken: token, expiration: new Date(expiresAt) };
+}
+
+interface Holder {
+  readonly principalId: number;
+  readonly sessionId?: string;
+  /** When the caller's own credentials end; undefined: never. */
+  readonly endsAt: number | undefined;
+}
+
+async function holderOf({ database }: AwsDeps, { caller }: Call): Promise<Holder> {
+  if (caller.roleArn !== undefined) {
+    const session = await findSession(database.read, caller.credential);
+    if (session !== undefined)
+      return { principalId: session.principal.id, sessionId: session.id, endsAt: session.expiresAt };
+  }
+  const key = await findAccessKey(database.read, caller.credential);
   if (key === undefined) throw new Fault("AccessDeniedException", "The access key was disabled.");
-  const grant = { principalId: key.principal.id, domainId: domain.id, now: issuedAt, expiresAt };
-  return { authorizationToken: await issueToken(database, grant), expiration: new Date(expiresAt) };
+  return { principalId: key.principal.id, endsAt: undefined };
 }
 
 /** 0 means as long as the caller's own credentials last; lasting keys then get the longest time there is (spec 6.1.1). */
-function lifetimeSeconds(duration = TOKEN_SECONDS_MAX): number {
-  if (duration === 0) return TOKEN_SECONDS_MAX;
-  if (duration >= TOKEN_SECONDS_MIN && duration <= TOKEN_SECONDS_MAX) return duration;
+function expiryOf(now: number, duration = TOKEN_SECONDS_MAX, endsAt: number | undefined): number {
+  if (duration === 0) return endsAt ?? now + TOKEN_SECONDS_MAX * 1000;
+  if (duration >= TOKEN_SECONDS_MIN && duration <= TOKEN_SECONDS_MAX) return now + duration * 1000;
   throw invalid(
     `The token's duration must be 0, or from ${TOKEN_SECONDS_MIN} to ${TOKEN_SECONDS_MAX} seconds; it was ${duration}.`,
   );
