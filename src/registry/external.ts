@@ -81,26 +81,29 @@ export function createExternal(deps: RegistryDeps): External {
       if (patienceMs === undefined) return answer;
       answer.catch(() => undefined); // when nobody waits for it any more, its failure is not an unhandled one
       const waitMs = (slowUntil.get(name) ?? 0) > deps.now() ? 0 : patienceMs;
-      return Promise.race([
-        answer,
-        impatience(name, waitMs, () => slowUntil.set(name, deps.now() + SLOW_PAUSE_MS)),
-      ]);
+      const patience = losePatience(name, waitMs, () => slowUntil.set(name, deps.now() + SLOW_PAUSE_MS));
+      return Promise.race([answer, patience.lost]).finally(patience.end);
     },
   };
 }
 
-function impatience(connection: string, waitMs: number, onSlow: () => void): Promise<never> {
-  return new Promise((_, reject) => {
-    const timer = setTimeout(() => {
-      if (waitMs > 0) onSlow();
-      reject(
-        new Fault(
-          "UpstreamFault",
-          `The external connection '${connection}' did not answer in time; only what is held here is shown.`,
-          { status: 504 },
-        ),
-      );
-    }, waitMs);
-    timer.unref();
-  });
+/** `end` it once there is an answer, or a connection that answered in time would be noted as slow all the same. */
+function losePatience(
+  connection: string,
+  waitMs: number,
+  onSlow: () => void,
+): { readonly lost: Promise<never>; readonly end: () => void } {
+  const { promise: lost, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    if (waitMs > 0) onSlow();
+    reject(
+      new Fault(
+        "UpstreamFault",
+        `The external connection '${connection}' did not answer in time; only what is held here is shown.`,
+        { status: 504 },
+      ),
+    );
+  }, waitMs);
+  timer.unref();
+  return { lost, end: () => clearTimeout(timer) };
 }
