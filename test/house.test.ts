@@ -91,7 +91,10 @@ test("the core is pure: no built-ins, no packages, no clock, no randomness, no p
 test("only app.ts builds; only config.ts reads the environment, besides what starts and discovers", () => {
   const readers = FILES.filter((file) => /process\.env/.test(readFileSync(join(SRC, file), "utf8")));
   expect(
-    readers.filter((file) => !["cli/serve.ts", "cli/database.ts", "app.ts"].includes(file) && !file.startsWith("upstream/")),
+    readers.filter(
+      (file) =>
+        !["cli/serve.ts", "cli/database.ts", "app.ts"].includes(file) && !file.startsWith("upstream/"),
+    ),
   ).toEqual([]);
 });
 

@@ -109,14 +109,13 @@ const statement = fc
     Condition: fc.option(condition, { nil: undefined }),
   })
   .map(
-    (s) =>
-      ({
-        Effect: s.Effect,
-        [s.negations.action ? "NotAction" : "Action"]: s.action,
-        [s.negations.resource ? "NotResource" : "Resource"]: s.resource,
-        [s.negations.principal ? "NotPrincipal" : "Principal"]: s.principal,
-        ...(s.Condition === undefined ? {} : { Condition: s.Condition }),
-      }) as PolicyStatement,
+    (s): PolicyStatement => ({
+      Effect: s.Effect,
+      [s.negations.action ? "NotAction" : "Action"]: s.action,
+      [s.negations.resource ? "NotResource" : "Resource"]: s.resource,
+      [s.negations.principal ? "NotPrincipal" : "Principal"]: s.principal,
+      ...(s.Condition === undefined ? {} : { Condition: s.Condition }),
+    }),
   );
 const policies = fc.array(
   fc.record({

@@ -1,7 +1,6 @@
 // Reading an IAM policy document: everything that could be misunderstood is refused, with what is wrong and where.
 import { ACTIONS } from "./actions.ts";
 import type { PolicyDocument, PolicyStatement } from "./caller.ts";
-import type { ConditionBlock } from "./conditions.ts";
 import { ConditionError, compileConditions } from "./conditions.ts";
 import { invalid } from "./faults.ts";
 import { duplicateKey } from "./json.ts";
@@ -208,7 +207,7 @@ function checkCondition({ Condition }: PolicyStatement, where: string, variables
   for (const text of Object.values(Condition).flatMap((keys) => Object.values(keys).flat()))
     if (typeof text === "string") checkVariables(text, where, variables);
   try {
-    compileConditions(Condition as ConditionBlock, variables);
+    compileConditions(Condition, variables);
   } catch (error) {
     throw error instanceof ConditionError
       ? malformed(`in the Condition of ${where}, ${error.message}`)

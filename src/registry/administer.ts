@@ -53,7 +53,8 @@ export async function createDomain(
   const owner = caller.account;
   const arn = domainArn(deps, owner, name);
   authorizeAccount(deps.region, caller, "CreateDomain", arn, options.tags);
-  if ((options.tags ?? []).length > 0) authorizeAccount(deps.region, caller, "TagResource", arn, options.tags);
+  if ((options.tags ?? []).length > 0)
+    authorizeAccount(deps.region, caller, "TagResource", arn, options.tags);
   return deps.database.write(async (tx) => {
     const taken = await findDomain(tx, owner, name);
     const created =
@@ -126,7 +127,8 @@ export async function createRepository(
   const arn = repositoryArn(deps, domain.owner, domain.name, name);
   const target = { owner: domain.owner, domain: domain.name, repository: name };
   await authorizeTarget(deps, caller, "CreateRepository", target, options.tags);
-  if ((options.tags ?? []).length > 0) await authorizeTarget(deps, caller, "TagResource", target, options.tags);
+  if ((options.tags ?? []).length > 0)
+    await authorizeTarget(deps, caller, "TagResource", target, options.tags);
   await changeDomain(deps, domain, async (tx, snapshot) => {
     if (snapshot.byName.has(name))
       throw conflict(`Repository '${name}' already exists in domain '${domain.name}'.`, "repository", name);

@@ -114,8 +114,12 @@ onEveryDatabase("the store", (open) => {
         if (fail) throw new Error(`${name} fails`);
         return name;
       });
-    const outcomes = await Promise.allSettled(Array.from({ length: 70 }, (_, i) => make(`d${i}`, i % 3 === 0)));
-    expect(outcomes.map(({ status }) => status)).toEqual(outcomes.map((_, i) => (i % 3 === 0 ? "rejected" : "fulfilled")));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 70 }, (_, i) => make(`d${i}`, i % 3 === 0)),
+    );
+    expect(outcomes.map(({ status }) => status)).toEqual(
+      outcomes.map((_, i) => (i % 3 === 0 ? "rejected" : "fulfilled")),
+    );
     const names = (await listDomains(db.read, OWNER, "", 100)).map(({ name }) => name);
     expect(names.sort()).toEqual(outcomes.flatMap((o) => (o.status === "fulfilled" ? [o.value] : [])).sort());
   });

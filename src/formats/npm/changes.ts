@@ -4,9 +4,9 @@ import { conflict, invalid, notFound } from "../../core/faults.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { DoorRequest } from "../format.ts";
 import { readBody, readJson, requireJson } from "./body.ts";
-import { external } from "./external.ts";
 import type { DocumentWorker } from "./document-worker.ts";
 import { type MetadataUpdate, parseBody, readMetadataUpdate } from "./documents.ts";
+import { external } from "./external.ts";
 import { checkTag, nameOf, versionOfTarball } from "./names.ts";
 import { absence, filesOf, type Packuments, revOf } from "./packuments.ts";
 import { REST_BYTES_MAX } from "./publish-body.ts";
@@ -44,7 +44,12 @@ export async function deprecate(
     if (texts !== undefined) changes.set(version, texts);
   }
   const numbers = new Set(held.map(({ version }) => version));
-  await refuseUnknown(registry, request, key, [...update.deprecated.keys()].filter((version) => !numbers.has(version)));
+  await refuseUnknown(
+    registry,
+    request,
+    key,
+    [...update.deprecated.keys()].filter((version) => !numbers.has(version)),
+  );
   if (changes.size === 0) refuseForeign(request, update, numbers);
   else await registry.rewriteDocuments(repository, key, changes, request);
   sendJson(request, 201, { ok: true, id: nameOf(key) });
@@ -70,7 +75,8 @@ async function refuseUnknown(
   if (notHeldHere.length === 0) return;
   const view = await registry.view(request.repository, key);
   const known = new Set((await registry.listedVersions(view)).map(({ version }) => version));
-  for (const file of filesOf(view)) for (const version of (await external.versions(file, key)).keys()) known.add(version);
+  for (const file of filesOf(view))
+    for (const version of (await external.versions(file, key)).keys()) known.add(version);
   const unknown = notHeldHere.filter((version) => !known.has(version));
   if (unknown.length === 0 || view.trouble !== undefined) return;
   throw invalid(
@@ -177,7 +183,7 @@ export async function listTags(
   request: DoorRequest,
   key: PackageKey,
 ): Promise<void> {
-  registry.authorize(request.caller, "ReadFromRepository", request.repository);
+  registry.authorize(request.caller, "ReadFromRepository", request.repository, key);
   const view = await registry.view(request.repository, key);
   const tags = await worker.ask("tags", {
     facts: await packuments.facts(view, "brief", request.baseUrl),

@@ -88,7 +88,10 @@ async function receive(
 }
 
 function tooLarge(bytesMax: number): Fault {
-  return new Fault("PayloadTooLarge", `The tarball is larger than ${bytesMax} bytes, the most that is taken here.`);
+  return new Fault(
+    "PayloadTooLarge",
+    `The tarball is larger than ${bytesMax} bytes, the most that is taken here.`,
+  );
 }
 
 /** Base64 is four thirds of the bytes; the manifest beside it makes this a guess from above. */

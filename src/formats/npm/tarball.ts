@@ -62,7 +62,8 @@ export function createTarballReader(limits: TarballLimits = TARBALL_LIMITS): Tar
   return {
     async write(chunk) {
       packedBytes += chunk.length;
-      if (stream === undefined && packedBytes <= AT_ONCE_BYTES_MAX) return void first.push(Uint8Array.from(chunk));
+      if (stream === undefined && packedBytes <= AT_ONCE_BYTES_MAX)
+        return void first.push(Uint8Array.from(chunk));
       await (stream ?? (await begin())).write(chunk);
     },
     async finish() {
