@@ -5,20 +5,23 @@ import { matchesGlob } from "./policy-text.ts";
 
 const PUBLISHING = new Set(["PublishPackageVersion", "PutPackageMetadata"]);
 
-/** What the scope is limited to, if that leaves the question out; undefined when the scope allows it. */
+/**
+ * What the scope is limited to, if that leaves the question out; undefined when the scope allows it. `key`: the package
+ * that is asked about, null for none, undefined for possibly all.
+ */
 export function scopeRefusal(
   scope: TokenScope,
   action: string,
   repository: string,
-  key: PackageKey | undefined,
+  key: PackageKey | null | undefined,
 ): string | undefined {
   if (scope.repository !== undefined && scope.repository !== repository)
     return `the repository '${scope.repository}'`;
   if (scope.actions !== undefined && !scope.actions.some((kind) => isOf(kind, action)))
     return scope.actions.map((kind) => (kind === "read" ? "reading" : "publishing")).join(" and ");
-  if (scope.packages === undefined || key === undefined) return undefined;
-  const path = scopePath(key);
-  if (scope.packages.some((pattern) => matchesGlob(pattern, path))) return undefined;
+  if (scope.packages === undefined || key === null) return undefined;
+  const path = key && scopePath(key);
+  if (path !== undefined && scope.packages.some((pattern) => matchesGlob(pattern, path))) return undefined;
   return `packages matching ${scope.packages.map((pattern) => `'${pattern}'`).join(" or ")}`;
 }
 

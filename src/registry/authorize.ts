@@ -138,12 +138,12 @@ export function authorizeRepository(
   caller: Caller,
   action: string,
   repository: RepositoryRecord,
-  key?: PackageKey,
+  key?: PackageKey | null,
   requestTags: RequestTags = [],
 ): void {
-  const onPackage = key !== undefined && PACKAGE_ACTIONS.has(action);
-  const perPackage = onPackage || (key !== undefined && caller.tokenScope?.packages !== undefined);
-  const question = perPackage ? `${action} ${packagePath(key)}` : action;
+  const onPackage = key !== undefined && key !== null && PACKAGE_ACTIONS.has(action);
+  const scoped = caller.tokenScope?.packages !== undefined;
+  const question = onPackage || scoped ? `${action} ${key ? packagePath(key) : key}` : action;
   if (requestTags.length === 0 && allowed.get(caller)?.get(repository)?.has(question)) return;
 
   const { domain, name, access } = repository;
@@ -168,7 +168,7 @@ function checkToken(
   caller: Caller,
   action: string,
   repository: RepositoryRecord,
-  key: PackageKey | undefined,
+  key: PackageKey | null | undefined,
   arn: string,
 ): void {
   if (caller.tokenDomainId !== undefined && caller.tokenDomainId !== repository.domain.id) {

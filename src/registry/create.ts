@@ -29,7 +29,7 @@ export function createRegistry(deps: RegistryDeps): Registry & { readonly settle
     listedVersions: (of) => listedVersions(deps, of),
     withheldVersions: (of) => withheldVersions(deps, of),
     asset: (repository, key, version, asset, context) => {
-      authorizeRepository(deps.region, context.caller, "ReadFromRepository", repository);
+      authorizeRepository(deps.region, context.caller, "ReadFromRepository", repository, key);
       return findAsset(deps, external, ingestion, { repository, key, version, asset, context });
     },
     openAsset: (asset, range) => deps.blobs.open(asset.sha256, range),

@@ -169,8 +169,12 @@ export interface Registry {
   /** Synchronous look-up of a repository already known and unchanged; undefined means: ask `repository`. */
   knownRepository(domain: string, owner: string, name: string): RepositoryRecord | undefined;
 
-  /** Throws AccessDeniedException unless the caller may do `action` (e.g. `ReadFromRepository`) on the repository or package. */
-  authorize(caller: Caller, action: string, repository: RepositoryRecord, key?: PackageKey): void;
+  /**
+   * Throws AccessDeniedException unless the caller may do `action` (e.g. `ReadFromRepository`) on the repository or
+   * package. Always name the package that the answer tells of: tokens may be for some packages only. `null`: it tells
+   * of none (ping); left out: it may tell of all (search), which such a token may not ask.
+   */
+  authorize(caller: Caller, action: string, repository: RepositoryRecord, key?: PackageKey | null): void;
 
   /** find.ts: what the repository may show of a package. Never rejects because a public registry is in trouble: see `trouble`. */
   view(

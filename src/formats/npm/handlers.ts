@@ -41,7 +41,7 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
 
   /** One version's manifest, by number or tag. */
   async function serveManifest(request: DoorRequest, key: PackageKey, wanted: string): Promise<void> {
-    registry.authorize(request.caller, "ReadFromRepository", request.repository);
+    registry.authorize(request.caller, "ReadFromRepository", request.repository, key);
     const view = await registry.view(request.repository, key);
     const facts = await packuments.facts(view, "full", request.baseUrl);
     const text = await documentWorker.ask("manifest", { facts, files: filesOf(view), wanted });

@@ -73,7 +73,7 @@ export function createPackuments({ registry, worker, cacheBytes }: PackumentsDep
 
   function serve(request: DoorRequest, key: PackageKey): Promise<void> | void {
     const { req, repository, baseUrl } = request;
-    registry.authorize(request.caller, "ReadFromRepository", repository);
+    registry.authorize(request.caller, "ReadFromRepository", repository, key);
     const variant =
       (wantsForm(req.headers.accept) === "full" ? 0 : 2) +
       (wantsGzip(req.headers["accept-encoding"]) ? 1 : 0);

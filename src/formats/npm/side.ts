@@ -13,12 +13,12 @@ const AUDIT_BYTES_MAX = 16 * 1024 * 1024;
 const SEARCH_SIZE_MAX = 250;
 
 export function ping(registry: Registry, request: DoorRequest): void {
-  registry.authorize(request.caller, "ReadFromRepository", request.repository);
+  registry.authorize(request.caller, "ReadFromRepository", request.repository, null);
   sendJson(request, 200, {});
 }
 
 export function whoami(registry: Registry, request: DoorRequest): void {
-  registry.authorize(request.caller, "ReadFromRepository", request.repository);
+  registry.authorize(request.caller, "ReadFromRepository", request.repository, null);
   sendJson(request, 200, { username: request.caller.name });
 }
 
@@ -79,7 +79,7 @@ function personOf(person: unknown): string {
 
 /** `npm audit`: which versions of which packages are known to be bad. Blocked names are never mentioned outside. */
 export async function bulkAdvisories(registry: Registry, request: DoorRequest): Promise<void> {
-  registry.authorize(request.caller, "ReadFromRepository", request.repository);
+  registry.authorize(request.caller, "ReadFromRepository", request.repository, null);
   const asked = await readJson(request.req, AUDIT_BYTES_MAX);
   if (!isObject(asked)) throw invalid("The body must be an object of package names and versions.");
   const answer = await relayed(
@@ -100,7 +100,7 @@ export async function bulkAdvisories(registry: Registry, request: DoorRequest): 
 
 /** The older audits (yarn 1, pnpm): a whole tree goes out, so blocked names are cut out of it at every depth. */
 export async function audit(registry: Registry, request: DoorRequest, path: string): Promise<void> {
-  registry.authorize(request.caller, "ReadFromRepository", request.repository);
+  registry.authorize(request.caller, "ReadFromRepository", request.repository, null);
   const tree = await readJson(request.req, AUDIT_BYTES_MAX);
   if (!isObject(tree)) throw invalid("The body must be an object.");
   const names = new Set<string>();

@@ -38,7 +38,7 @@ export function createTarballs(registry: Registry, packuments: Packuments): Tarb
 
   function serve(request: DoorRequest, key: PackageKey, file: string): Promise<void> | void {
     const { req, repository } = request;
-    registry.authorize(request.caller, "ReadFromRepository", repository);
+    registry.authorize(request.caller, "ReadFromRepository", repository, key);
     const place = `${repository.id} ${key.namespace}/${key.name}/${file}`;
     const known = cache.get(place);
     if (known !== undefined && known.current()) {
