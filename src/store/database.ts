@@ -7,6 +7,7 @@ import { Kysely, PostgresDialect, SqliteDialect, sql } from "kysely";
 import type { PackageKey } from "../core/coordinates.ts";
 import { packagePath } from "../core/coordinates.ts";
 import { migrate } from "./migrations.ts";
+import { listenToChanges } from "./notices.ts";
 import type { Schema } from "./schema.ts";
 
 export type Engine = "sqlite" | "postgres";
@@ -27,7 +28,7 @@ export interface Database {
   lockPackage(tx: Transaction<Schema>, domainId: number, key: PackageKey): Promise<void>;
   /** Inside `write`: the only one that changes what a domain consists of (repositories, upstreams, groups); waits for package decisions. */
   lockDomain(tx: Transaction<Schema>, domainId: number): Promise<void>;
-  /** Number that changes when another process wrote to the database; constant where the engine cannot tell cheaply. */
+  /** Number that changes when another process wrote to the database (PostgreSQL: to identities or domains). */
   foreignChanges(): number;
   /** Resolves when the database answers. */
   probe(): Promise<void>;
@@ -112,6 +113,7 @@ async function openPostgres(url: string): Promise<Database> {
   const pool = new pg.Pool({ connectionString: url, max: 16, connectionTimeoutMillis: 10_000 });
   pool.on("error", () => undefined); // an idle connection broke: the pool replaces it, the next query tells
   const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const notices = await listenToChanges(() => new pg.Client({ connectionString: url }), pool);
   const lock = (tx: Transaction<Schema>, domainId: number, name: string) =>
     sql`select pg_advisory_xact_lock(${LOCK_SPACE + domainId}::int, hashtext(${name}))`.execute(tx);
   return {
@@ -125,9 +127,12 @@ async function openPostgres(url: string): Promise<Database> {
     async lockDomain(tx, domainId) {
       await sql`select pg_advisory_xact_lock(${LOCK_SPACE}::int, ${domainId}::int)`.execute(tx);
     },
-    foreignChanges: () => 0,
+    foreignChanges: () => notices.count(),
     probe: async () => void (await sql`select 1`.execute(kysely)),
-    close: () => kysely.destroy(),
+    async close() {
+      await notices.close();
+      await kysely.destroy();
+    },
   };
 }
 

@@ -5,12 +5,14 @@ import type { Engine } from "./database.ts";
 import { up as foundation } from "./migrations/0001-foundation.ts";
 import { up as packageGroups } from "./migrations/0002-package-groups.ts";
 import { up as permissions } from "./migrations/0003-permissions.ts";
+import { up as changeNotices } from "./migrations/0004-change-notices.ts";
 import type { Schema } from "./schema.ts";
 
 const MIGRATIONS: Readonly<Record<string, (db: Kysely<unknown>, engine: Engine) => Promise<void>>> = {
   "0001-foundation": foundation,
   "0002-package-groups": packageGroups,
   "0003-permissions": permissions,
+  "0004-change-notices": changeNotices,
 };
 
 /** Brings the database to this version's schema. Rejects, naming the migration, when one fails; a newer schema is refused by Kysely. */
