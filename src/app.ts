@@ -154,6 +154,7 @@ export async function startApp(config: Config): Promise<App> {
       clearInterval(sweep);
       clearInterval(useRecord);
       await server.close(graceMs);
+      await connections.close();
       await registry.settled();
       await identities.recordUse();
       await Promise.all([...doors.values()].map((door) => door.close?.()));

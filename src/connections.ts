@@ -20,6 +20,8 @@ export interface Connections {
   find(name: string): Promise<Connection | undefined>;
   /** Resolves once what files say is in upstreams.json. */
   readonly ready: Promise<void>;
+  /** Nothing is written any more once this resolves. */
+  close(): Promise<void>;
 }
 
 /**
@@ -29,7 +31,8 @@ export interface Connections {
  */
 export function createConnections(options: ConnectionsOptions): Connections {
   const { authorizations, urls: quick } = options.discoverQuickly();
-  const remembered = remember(options, quick);
+  let closed = false;
+  const remembered = remember(options, quick, () => closed);
   return {
     ready: remembered.then(() => undefined),
     async find(name) {
@@ -39,31 +42,47 @@ export function createConnections(options: ConnectionsOptions): Connections {
       const authorization = authorizationFor(url, authorizations);
       return { name, url, ...(authorization === undefined ? {} : { authorization }) };
     },
+    async close() {
+      closed = true;
+      await (await remembered).writing.now;
+    },
   };
 }
 
 type Urls = Readonly<Record<string, string>>;
 
+interface Remembered {
+  readonly urls: Urls;
+  /** What the package managers answer when asked; never rejects. */
+  readonly later: Promise<Urls>;
+  /** The write under way, for whoever wants the folder to himself. */
+  readonly writing: { now: Promise<void> };
+}
+
 async function remember(
   { file, discoverByAsking, log }: ConnectionsOptions,
   quick: Urls,
-): Promise<{ urls: Urls; later: Promise<Urls> }> {
+  isClosed: () => boolean,
+): Promise<Remembered> {
+  const writing = { now: Promise.resolve() };
   const text = await readFile(file, "utf8").catch(() => undefined);
-  if (text !== undefined) return { urls: parse(text, file, log), later: Promise.resolve({}) };
+  if (text !== undefined) return { urls: parse(text, file, log), later: Promise.resolve({}), writing };
   await write(file, quick);
   const later = discoverByAsking().then(async (asked) => {
     const urls = { ...asked, ...quick };
-    await write(file, urls);
-    log.info(
-      { connections: Object.keys(urls) },
-      "wrote upstreams.json from the settings of this machine's package managers",
+    if (isClosed()) return urls;
+    writing.now = write(file, urls).then(
+      () =>
+        log.info(
+          { connections: Object.keys(urls) },
+          "wrote upstreams.json from the settings of this machine's package managers",
+        ),
+      (error: unknown) => log.warn({ error: String(error) }, "upstreams.json could not be completed"),
     );
+    await writing.now;
     return urls;
   });
-  later.catch((error: unknown) =>
-    log.warn({ error: String(error) }, "upstreams.json could not be completed"),
-  );
-  return { urls: quick, later };
+  return { urls: quick, later, writing };
 }
 
 async function write(file: string, urls: Urls): Promise<void> {

@@ -11,7 +11,7 @@ import { listedVersions, view, withheldVersions } from "./find.ts";
 import { createIngestion } from "./ingest.ts";
 import { admitPublish, publish } from "./publish.ts";
 import type { Registry } from "./registry.ts";
-import { deletePackage, deleteVersions } from "./retire.ts";
+import { changeVersions, deletePackage } from "./retire.ts";
 import { relay, search } from "./search.ts";
 import { removeTag, rewriteDocuments, setTag } from "./tags.ts";
 
@@ -47,8 +47,8 @@ export function createRegistry(deps: RegistryDeps): Registry & { readonly settle
       const held = await findPackage(deps.database.read, repository.id, key);
       return held === undefined ? [] : findVersions(deps.database.read, [held.id]);
     },
-    deleteVersions: (repository, key, versions, context) =>
-      deleteVersions(deps, repository, key, versions, context),
+    changeVersions: (repository, key, request, context) =>
+      changeVersions(deps, repository, key, request, context),
     deletePackage: (repository, key, context) => deletePackage(deps, repository, key, context),
 
     search: (repository, format, text, from, size) => search(deps, repository, format, text, from, size),

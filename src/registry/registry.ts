@@ -5,7 +5,9 @@ import type { Caller, PolicyDocument } from "../core/caller.ts";
 import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import type { Fault } from "../core/faults.ts";
 import type { OriginSettings, Reason } from "../core/origin.ts";
+import type { BatchRequest } from "../core/version-status.ts";
 import type { Index } from "../upstream/upstream.ts";
+import type { BatchOutcome } from "./retire.ts";
 
 export interface DomainRecord {
   readonly id: number;
@@ -240,13 +242,13 @@ export interface Registry {
   ): Promise<void>;
   /** Versions held by this repository, every status, with documents. */
   heldVersions(repository: RepositoryRecord, key: PackageKey): Promise<readonly VersionRow[]>;
-  /** retire.ts: deletes versions held by this repository; origin settings stay (spec 2.1.5). Returns what went. */
-  deleteVersions(
+  /** retire.ts: changes the status of versions held by this repository, disposes of them or deletes them; all or none. */
+  changeVersions(
     repository: RepositoryRecord,
     key: PackageKey,
-    versions: readonly string[],
+    request: BatchRequest,
     context: RequestContext,
-  ): Promise<ReadonlyMap<string, { readonly revision: string; readonly status: VersionStatus }>>;
+  ): Promise<BatchOutcome>;
   /** retire.ts: deletes a package with its settings; undefined when it is not in this repository. */
   deletePackage(
     repository: RepositoryRecord,

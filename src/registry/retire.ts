@@ -1,5 +1,7 @@
-// Deleting versions and packages. Bytes that nobody points at any more are swept later, away from requests.
+// Changing the status of versions, disposing of them, deleting them and packages. Bytes that nobody points at any more are swept later, away from requests.
 import type { PackageKey } from "../core/coordinates.ts";
+import type { BatchRequest, Failure, Target } from "../core/version-status.ts";
+import { judgeBatch } from "../core/version-status.ts";
 import type { Queries } from "../store/database.ts";
 import type { JournalEvent } from "../store/journal.ts";
 import { appendJournal } from "../store/journal.ts";
@@ -9,37 +11,83 @@ import {
   findPackage,
   touchPackage,
 } from "../store/packages.ts";
-import { deleteVersions as deleteVersionRows, versionRevisions } from "../store/versions.ts";
+import {
+  deleteAssetsOfVersions,
+  deleteVersions as deleteVersionRows,
+  updateStatus,
+  versionRevisions,
+} from "../store/versions.ts";
 import { authorizeRepository } from "./authorize.ts";
 import type { RegistryDeps } from "./deps.ts";
 import { packageNotFound } from "./publish.ts";
-import type { PackageSummaryRow, RepositoryRecord, RequestContext, VersionStatus } from "./registry.ts";
+import type { PackageSummaryRow, RepositoryRecord, RequestContext } from "./registry.ts";
 
-/** Frees the numbers; the package's origin settings stay (spec 2.1.5, 5.5.1). */
-export async function deleteVersions(
+const ACTIONS: Readonly<Record<Target, string>> = {
+  Published: "UpdatePackageVersionsStatus",
+  Unlisted: "UpdatePackageVersionsStatus",
+  Archived: "UpdatePackageVersionsStatus",
+  Disposed: "DisposePackageVersions",
+  Deleted: "DeletePackageVersions",
+};
+
+export interface BatchOutcome {
+  /** Version → its last revision and the status it has now. */
+  readonly changed: ReadonlyMap<string, { readonly revision: string; readonly status: Target }>;
+  readonly failures: ReadonlyMap<string, Failure>;
+}
+
+/**
+ * Changes the status of versions, disposes of them or deletes them, all or none (spec 5.3 to 5.5). Revisions stay.
+ * Deleting frees the numbers and keeps the package's origin settings (2.1.5); disposing keeps the numbers and gives up
+ * the bytes here, which other repositories may still hold (5.4.1).
+ */
+export async function changeVersions(
   deps: RegistryDeps,
   repository: RepositoryRecord,
   key: PackageKey,
-  versions: readonly string[],
+  request: BatchRequest,
   context: RequestContext,
-): Promise<ReadonlyMap<string, { readonly revision: string; readonly status: VersionStatus }>> {
-  authorizeRepository(deps.region, context.caller, "DeletePackageVersions", repository, key);
-  const gone = await deps.database.write(async (tx) => {
+): Promise<BatchOutcome> {
+  const { target } = request;
+  authorizeRepository(deps.region, context.caller, ACTIONS[target], repository, key);
+  const judged = await deps.database.write(async (tx) => {
     await deps.database.lockPackage(tx, repository.domain.id, key);
     const held = await findPackage(tx, repository.id, key);
     if (held === undefined) throw packageNotFound(repository, key);
-    const wanted = new Set(versions);
-    const existing = (await versionRevisions(tx, held.id)).filter(({ version }) => wanted.has(version));
-    if (existing.length === 0) return existing;
-    const numbers = existing.map(({ version }) => version);
-    await deleteTagsOfVersions(tx, held.id, numbers);
-    await deleteVersionRows(tx, held.id, numbers);
+    const rows = await versionRevisions(tx, held.id);
+    const verdict = judgeBatch(new Map(rows.map((row) => [row.version, row])), request);
+    if (verdict.change.length === 0) return verdict;
+    await apply(
+      tx,
+      held.id,
+      target,
+      verdict.change.map(({ version }) => version),
+    );
     await touchPackage(tx, held.id, deps.now());
-    await journalGone(deps, tx, repository, key, numbers, context, "version-deleted");
-    return existing;
+    const event = target === "Deleted" ? "version-deleted" : "status-changed";
+    await journalVersions(deps, tx, repository, key, verdict.change, context, event, target);
+    return verdict;
   });
   deps.generations.touchPackage(repository.domain.id, key);
-  return new Map(gone.map(({ version, revision, status }) => [version, { revision, status }]));
+  return {
+    changed: new Map(judged.change.map(({ version, revision }) => [version, { revision, status: target }])),
+    failures: judged.failures,
+  };
+}
+
+async function apply(
+  tx: Queries,
+  packageId: number,
+  target: Target,
+  versions: readonly string[],
+): Promise<void> {
+  if (target === "Deleted") {
+    await deleteTagsOfVersions(tx, packageId, versions);
+    await deleteVersionRows(tx, packageId, versions);
+    return;
+  }
+  if (target === "Disposed") await deleteAssetsOfVersions(tx, packageId, versions);
+  await updateStatus(tx, packageId, versions, target);
 }
 
 /** Everything goes, origin settings included: the next arrival is a first one again (spec 2.1.5, 5.5.2). */
@@ -54,9 +102,26 @@ export async function deletePackage(
     await deps.database.lockPackage(tx, repository.domain.id, key);
     const held = await findPackage(tx, repository.id, key);
     if (held === undefined) return undefined;
-    const numbers = (await versionRevisions(tx, held.id)).map(({ version }) => version);
-    await journalGone(deps, tx, repository, key, numbers, context, "version-deleted");
-    await journalGone(deps, tx, repository, key, [""], context, "package-deleted");
+    await journalVersions(
+      deps,
+      tx,
+      repository,
+      key,
+      await versionRevisions(tx, held.id),
+      context,
+      "version-deleted",
+      "Deleted",
+    );
+    await journalVersions(
+      deps,
+      tx,
+      repository,
+      key,
+      [{ version: "" }],
+      context,
+      "package-deleted",
+      "Deleted",
+    );
     await deletePackageRow(tx, held.id);
     return { id: held.id, key, settings: held.settings };
   });
@@ -64,18 +129,19 @@ export async function deletePackage(
   return gone;
 }
 
-async function journalGone(
+async function journalVersions(
   deps: RegistryDeps,
   tx: Queries,
   repository: RepositoryRecord,
   key: PackageKey,
-  versions: readonly string[],
+  versions: readonly { readonly version: string; readonly status?: string }[],
   context: RequestContext,
   event: JournalEvent,
+  to: Target,
 ): Promise<void> {
   await appendJournal(
     tx,
-    versions.map((version) => ({
+    versions.map(({ version, status }) => ({
       at: deps.now(),
       event,
       domainId: repository.domain.id,
@@ -84,7 +150,7 @@ async function journalGone(
       version,
       actor: context.caller.arn,
       requestId: context.requestId,
-      detail: {},
+      detail: status === undefined ? {} : { from: status, to },
     })),
   );
 }

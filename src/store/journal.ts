@@ -10,6 +10,7 @@ export type JournalEvent =
   | "settings-changed"
   | "documents-changed"
   | "tags-changed"
+  | "status-changed"
   | "version-deleted"
   | "package-deleted"
   | "group-created"

@@ -315,3 +315,31 @@ export async function versionRevisions(
     .execute();
   return rows.map((row) => ({ ...row, status: row.status as VersionStatus }));
 }
+
+export async function updateStatus(
+  db: Queries,
+  packageId: number,
+  versions: readonly string[],
+  status: VersionStatus,
+): Promise<void> {
+  await db
+    .updateTable("package_version")
+    .set({ status })
+    .where("package_id", "=", packageId)
+    .where("version", "in", versions)
+    .execute();
+}
+
+/** The rows only: bytes that nobody else points at are swept later. */
+export async function deleteAssetsOfVersions(
+  db: Queries,
+  packageId: number,
+  versions: readonly string[],
+): Promise<void> {
+  const ids = db
+    .selectFrom("package_version")
+    .select("id")
+    .where("package_id", "=", packageId)
+    .where("version", "in", versions);
+  await db.deleteFrom("asset").where("package_version_id", "in", ids).execute();
+}

@@ -11,6 +11,7 @@ import * as policies from "./policies.ts";
 import * as repositories from "./repositories.ts";
 import * as tags from "./tags.ts";
 import * as tokens from "./tokens.ts";
+import * as versionStatus from "./version-status.ts";
 import * as versions from "./versions.ts";
 
 export const operations = {
@@ -21,6 +22,9 @@ export const operations = {
   DeleteDomain: domains.deleteDomain,
   DeleteDomainPermissionsPolicy: policies.deleteDomainPermissionsPolicy,
   DeletePackage: packages.deletePackage,
+  DeletePackageVersions: versionStatus.deletePackageVersions,
+  DisposePackageVersions: versionStatus.disposePackageVersions,
+  UpdatePackageVersionsStatus: versionStatus.updatePackageVersionsStatus,
   DeletePackageGroup: groups.deletePackageGroup,
   DeleteRepository: repositories.deleteRepository,
   DeleteRepositoryPermissionsPolicy: policies.deleteRepositoryPermissionsPolicy,

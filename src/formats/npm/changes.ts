@@ -137,7 +137,7 @@ export async function unpublishPackage(
   const held = await registry.heldVersions(request.repository, key);
   if (held.length === 0) throw notHeld(request, key);
   const versions = held.map(({ version }) => version);
-  await registry.deleteVersions(request.repository, key, versions, request);
+  await registry.changeVersions(request.repository, key, { versions, target: "Deleted" }, request);
   sendJson(request, 200, { ok: true });
 }
 
@@ -166,8 +166,13 @@ export async function unpublishVersion(
   file: string,
 ): Promise<void> {
   const version = versionOfTarball(key, file);
-  const gone = await registry.deleteVersions(request.repository, key, [version], request);
-  if (!gone.has(version)) {
+  const { changed } = await registry.changeVersions(
+    request.repository,
+    key,
+    { versions: [version], target: "Deleted" },
+    request,
+  );
+  if (!changed.has(version)) {
     throw notFound(
       `Repository '${request.repository.name}' does not hold ${nameOf(key)}@${version}.`,
       "package-version",
