@@ -1,6 +1,6 @@
 // A whole server in this process, on a free port and a fresh folder, with the official API client and npm's own wire calls.
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -47,9 +47,13 @@ export interface PublishOptions {
   readonly inside?: object;
 }
 
-/** Starts on `data` when given (and leaves it at close), else on a folder of its own. Settings are flags. */
+/**
+ * Starts on `data` when given (and leaves it at close), else on a folder of its own. Settings are flags. Nothing is
+ * looked for on this machine: a test says where its public registries are.
+ */
 export async function startServer(settings: Flags = {}, data?: string): Promise<TestServer> {
   const folder = data ?? (await mkdtemp(join(tmpdir(), "portcullis-test-")));
+  if (data === undefined) await writeFile(join(folder, "upstreams.json"), "{}");
   const flags = {
     listen: "127.0.0.1:0",
     "log-level": process.env.TEST_LOG_LEVEL ?? "error",
@@ -172,8 +176,9 @@ export async function publishBody(
 /** A package as `npm pack` makes one: a gzip'd tar with everything under package/. */
 export async function makeTarball(manifest: object, content = ""): Promise<Buffer> {
   const tar = pack();
-  tar.entry({ name: "package/package.json" }, JSON.stringify(manifest));
-  tar.entry({ name: "package/index.js" }, `module.exports = ${JSON.stringify(content)};\n`);
+  const mtime = new Date(0); // the same content is the same bytes, whenever it is packed
+  tar.entry({ name: "package/package.json", mtime }, JSON.stringify(manifest));
+  tar.entry({ name: "package/index.js", mtime }, `module.exports = ${JSON.stringify(content)};\n`);
   tar.finalize();
   const parts: Buffer[] = [];
   for await (const part of tar) parts.push(part as Buffer);

@@ -29,7 +29,7 @@ export async function listenToChanges(connect: () => Client, pool: Pool): Promis
       client = undefined;
       if (closed) return;
       clearTimeout(retry);
-      retry = setTimeout(() => listen().catch(lost), RETRY_MS);
+      retry = setTimeout(() => void listen().catch(lost), RETRY_MS);
     };
     next.on("error", lost);
     next.on("end", lost);
