@@ -193,7 +193,7 @@ async function introduce(
   const caller = await options.identities.fromHeader(req.headers.authorization, req.socket.remoteAddress);
   return {
     caller,
-    repository: await options.registry.repository(address.domain, address.owner, address.repository),
+    repository: await options.registry.repository(address.domain, address.owner, address.repository, caller),
   };
 }
 

@@ -134,7 +134,7 @@ export async function openApi(database: Database, now: () => number = Date.now):
       credential: "test",
       policies: [ADMINISTRATOR],
     };
-    const repository = await registry.repository("d1", ACCOUNT, repositoryName);
+    const repository = await registry.repository("d1", ACCOUNT, repositoryName, caller);
     const writer = await registry.stageBlob();
     await writer.write(Buffer.from(bytes));
     const asset = { name: `${key.name}-${version}.tgz`, writer, staged: await writer.finish() };

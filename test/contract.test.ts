@@ -232,10 +232,12 @@ describe("addresses", () => {
         expect(answer.headers["www-authenticate"]).toMatch(/Basic realm=/);
       }
       const foreign = await server.token("other-domain");
-      expect(
-        (await raw(server.url, `/npm/d/acme-${ACCOUNT}/repo/-/ping`, { authorization: `Bearer ${foreign}` }))
-          .status,
-      ).toBe(403);
+      for (const repository of ["repo", "no-such-repo"]) {
+        const path = `/npm/d/acme-${ACCOUNT}/${repository}/-/ping`;
+        expect((await raw(server.url, path, { authorization: `Bearer ${foreign}` })).status, repository).toBe(
+          403,
+        );
+      }
     } finally {
       await server.close();
     }

@@ -164,6 +164,19 @@ export function authorizeRepository(
   });
 }
 
+/** A package-manager token speaks for one domain and learns nothing of what another holds (spec 6.1.3). */
+export function refuseForeignToken(
+  caller: Caller,
+  domain: { readonly id: number; readonly name: string },
+  what: string,
+): void {
+  if (caller.tokenDomainId === undefined || caller.tokenDomainId === domain.id) return;
+  throw new Fault(
+    "AccessDeniedException",
+    `This token was issued for another domain and says nothing about ${what}; get one with GetAuthorizationToken for domain '${domain.name}'.`,
+  );
+}
+
 function checkToken(
   caller: Caller,
   action: string,
@@ -171,12 +184,7 @@ function checkToken(
   key: PackageKey | null | undefined,
   arn: string,
 ): void {
-  if (caller.tokenDomainId !== undefined && caller.tokenDomainId !== repository.domain.id) {
-    throw new Fault(
-      "AccessDeniedException",
-      `This token was issued for another domain and says nothing about ${arn}; get one with GetAuthorizationToken for domain '${repository.domain.name}'.`,
-    );
-  }
+  refuseForeignToken(caller, repository.domain, arn);
   const refusal = caller.tokenScope && scopeRefusal(caller.tokenScope, action, repository.name, key);
   if (refusal === undefined) return;
   throw new Fault(

@@ -4,7 +4,7 @@ import { findPackage } from "../store/packages.ts";
 import { findVersions } from "../store/versions.ts";
 import { findRepository } from "./administer.ts";
 import { createSmallAssets, findAsset } from "./assets.ts";
-import { authorizeRepository } from "./authorize.ts";
+import { authorizeRepository, refuseForeignToken } from "./authorize.ts";
 import type { RegistryDeps } from "./deps.ts";
 import { createExternal } from "./external.ts";
 import { listedVersions, view, withheldVersions } from "./find.ts";
@@ -20,7 +20,10 @@ export function createRegistry(deps: RegistryDeps): Registry & { readonly settle
   const external = createExternal(deps);
   const ingestion = createIngestion(deps, external);
   return {
-    repository: (domain, owner, name) => findRepository(deps, { owner, name: domain }, name),
+    async repository(domain, owner, name, caller) {
+      refuseForeignToken(caller, (await deps.catalog.domain(owner, domain)).domain, `repository '${name}'`);
+      return findRepository(deps, { owner, name: domain }, name);
+    },
     knownRepository: (domain, owner, name) => deps.catalog.known(owner, domain)?.byName.get(name),
     authorize: (caller, action, repository, key) =>
       authorizeRepository(deps.region, caller, action, repository, key),

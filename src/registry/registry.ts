@@ -166,8 +166,11 @@ export interface SearchHit {
  * AccessDeniedException without it. Faults are the only errors a caller should show.
  */
 export interface Registry {
-  /** Throws ResourceNotFoundException naming what is missing: the domain or the repository. */
-  repository(domain: string, owner: string, name: string): Promise<RepositoryRecord>;
+  /**
+   * Throws ResourceNotFoundException naming what is missing, the domain or the repository; AccessDeniedException for a
+   * token of another domain, whether there is such a repository or not.
+   */
+  repository(domain: string, owner: string, name: string, caller: Caller): Promise<RepositoryRecord>;
   /** Synchronous look-up of a repository already known and unchanged; undefined means: ask `repository`. */
   knownRepository(domain: string, owner: string, name: string): RepositoryRecord | undefined;
 

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ACCOUNT, openApi, type TestApi } from "../../../test/api.ts";
 import { onEveryDatabase } from "../../../test/databases.ts";
 import type { PackageKey } from "../../core/coordinates.ts";
+import { findRepository } from "../../registry/administer.ts";
 
 const npm = (name: string, namespace = ""): PackageKey => ({ format: "npm", namespace, name });
 const ARN = `arn:aws:codeartifact:us-east-1:${ACCOUNT}:package-group/d1`;
@@ -313,7 +314,7 @@ onEveryDatabase("package groups in the API", (open) => {
       await api.publish("r1", npm("a"), "1.0.0", "x");
       const seen = async (repository: string) => {
         const view = await api.registry.view(
-          await api.registry.repository("d1", ACCOUNT, repository),
+          await findRepository(api.deps, { owner: ACCOUNT, name: "d1" }, repository),
           npm("a"),
         );
         return view.local.map(({ repositoryName }) => repositoryName);
