@@ -10,6 +10,7 @@ import type { App } from "../src/app.ts";
 import { startApp } from "../src/app.ts";
 import type { Flags } from "../src/config.ts";
 import { loadConfig } from "../src/config.ts";
+import { freshPostgres } from "./databases.ts";
 
 export const ACCOUNT = "000000000000";
 export const DOMAIN = "acme";
@@ -48,15 +49,22 @@ export interface PublishOptions {
 }
 
 /**
+ * PORTCULLIS_TEST_ENGINE=postgres puts every server with a folder of its own on PostgreSQL.
  * Starts on `data` when given (and leaves it at close), else on a folder of its own. Settings are flags. Nothing is
  * looked for on this machine: a test says where its public registries are.
  */
 export async function startServer(settings: Flags = {}, data?: string): Promise<TestServer> {
   const folder = data ?? (await mkdtemp(join(tmpdir(), "portcullis-test-")));
   if (data === undefined) await writeFile(join(folder, "upstreams.json"), "{}");
+  const postgres = process.env.PORTCULLIS_TEST_POSTGRES;
+  const database =
+    process.env.PORTCULLIS_TEST_ENGINE === "postgres" && data === undefined && postgres !== undefined
+      ? { database: await freshPostgres(postgres) }
+      : {};
   const flags = {
     listen: "127.0.0.1:0",
     "log-level": process.env.TEST_LOG_LEVEL ?? "error",
+    ...database,
     ...settings,
     data: folder,
   };

@@ -1,8 +1,9 @@
 // One transfer however many ask in the same instant, from however many repositories (threats F).
 import { Readable } from "node:stream";
 import { expect, test } from "vitest";
+import { onEveryDatabase } from "../../test/databases.ts";
 import { createMemoryStore } from "../blobs/memory.ts";
-import { openDatabase } from "../store/database.ts";
+import type { Database } from "../store/database.ts";
 import { insertDomain } from "../store/domains.ts";
 import { readJournal } from "../store/journal.ts";
 import { findPackage } from "../store/packages.ts";
@@ -19,8 +20,8 @@ const OWNER = "000000000000";
 const BYTES = Buffer.from("the bytes");
 const SHA1 = "d0a5f5d9a1b9b6ca4ef2ee0c67ebdc7e7b9e4b29";
 
-async function setUp() {
-  const database = await openDatabase(":memory:");
+async function setUp(open: () => Promise<Database>) {
+  const database = await open();
   await database.write(async (tx) => {
     const domain = await insertDomain(tx, { owner: OWNER, name: "d1", encryptionKey: "k", createdAt: 1 });
     const ids = [];
@@ -83,46 +84,48 @@ async function sha1Of(bytes: Buffer): Promise<string> {
   return createHash("sha1").update(bytes).digest("hex");
 }
 
-test("ten askers in one instant, from two repositories: one transfer, and all three repositories keep the version", async () => {
-  const { database, opened, ingestion, wanted, snapshot } = await setUp();
-  const sha1 = await sha1Of(BYTES);
-  const arriving = await Promise.all(
-    Array.from({ length: 10 }, (_, i) => ingestion.ingest(wanted(i % 2 === 0 ? "r1" : "r2", sha1))),
-  );
-  const bodies = await Promise.all(
-    arriving.map(async (one) =>
-      one === undefined ? undefined : Buffer.concat(await one.follow().toArray()),
-    ),
-  );
-  expect(bodies.every((body) => body?.equals(BYTES))).toBe(true);
-  await ingestion.settled();
-  expect(opened).toHaveLength(1);
-  for (const name of ["store", "r1", "r2"]) {
-    const held = await findPackage(database.read, snapshot.byName.get(name)?.id as number, {
-      format: "npm",
-      namespace: "",
-      name: "p",
-    });
-    expect(held?.settings, name).toEqual({ publish: "BLOCK", upstream: "ALLOW" });
-  }
-  await database.close();
-});
+onEveryDatabase("ingestion", (open) => {
+  test("ten askers in one instant, from two repositories: one transfer, and all three repositories keep the version", async () => {
+    const { database, opened, ingestion, wanted, snapshot } = await setUp(open);
+    const sha1 = await sha1Of(BYTES);
+    const arriving = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => ingestion.ingest(wanted(i % 2 === 0 ? "r1" : "r2", sha1))),
+    );
+    const bodies = await Promise.all(
+      arriving.map(async (one) =>
+        one === undefined ? undefined : Buffer.concat(await one.follow().toArray()),
+      ),
+    );
+    expect(bodies.every((body) => body?.equals(BYTES))).toBe(true);
+    await ingestion.settled();
+    expect(opened).toHaveLength(1);
+    for (const name of ["store", "r1", "r2"]) {
+      const held = await findPackage(database.read, snapshot.byName.get(name)?.id as number, {
+        format: "npm",
+        namespace: "",
+        name: "p",
+      });
+      expect(held?.settings, name).toEqual({ publish: "BLOCK", upstream: "ALLOW" });
+    }
+    await database.close();
+  });
 
-test("a digest that is not the index's: every follower fails, no row and no blob is left", async () => {
-  const { database, deps, ingestion, wanted, snapshot } = await setUp();
-  const arriving = await Promise.all([
-    ingestion.ingest(wanted("r1", SHA1)),
-    ingestion.ingest(wanted("r2", SHA1)),
-  ]);
-  for (const one of arriving) await expect(one?.follow().toArray()).rejects.toThrow(/sha1/);
-  await ingestion.settled();
-  const blobs = [];
-  for await (const blob of deps.blobs.list()) blobs.push(blob);
-  expect(blobs).toEqual([]);
-  const { key } = wanted("r1", SHA1);
-  expect(await findPackage(database.read, snapshot.byName.get("r1")?.id as number, key)).toBeUndefined();
-  expect(await readJournal(database.read, snapshot.domain.id, key)).toMatchObject([
-    { event: "refused", repository: "store", detail: { reason: expect.stringContaining("sha1") } },
-  ]);
-  await database.close();
+  test("a digest that is not the index's: every follower fails, no row and no blob is left", async () => {
+    const { database, deps, ingestion, wanted, snapshot } = await setUp(open);
+    const arriving = await Promise.all([
+      ingestion.ingest(wanted("r1", SHA1)),
+      ingestion.ingest(wanted("r2", SHA1)),
+    ]);
+    for (const one of arriving) await expect(one?.follow().toArray()).rejects.toThrow(/sha1/);
+    await ingestion.settled();
+    const blobs = [];
+    for await (const blob of deps.blobs.list()) blobs.push(blob);
+    expect(blobs).toEqual([]);
+    const { key } = wanted("r1", SHA1);
+    expect(await findPackage(database.read, snapshot.byName.get("r1")?.id as number, key)).toBeUndefined();
+    expect(await readJournal(database.read, snapshot.domain.id, key)).toMatchObject([
+      { event: "refused", repository: "store", detail: { reason: expect.stringContaining("sha1") } },
+    ]);
+    await database.close();
+  });
 });
