@@ -1,11 +1,17 @@
 // The append-only record of what was let in, kept out or changed, written in the same transaction as what it tells.
+import { randomUUID } from "node:crypto";
 import type { PackageKey } from "../core/coordinates.ts";
+import type { VersionStatus } from "../registry/registry.ts";
 import type { Queries } from "./database.ts";
+import type { EventPlace } from "./outbox.ts";
+import { enqueueEvents, findEventPlace } from "./outbox.ts";
 
 export type JournalEvent =
   | "published"
   | "ingested"
   | "retained"
+  | "copied"
+  | "assets-added"
   | "refused"
   | "settings-changed"
   | "documents-changed"
@@ -18,7 +24,30 @@ export type JournalEvent =
   | "group-deleted"
   | "policy-put"
   | "policy-deleted"
-  | "resource-tags-changed";
+  | "resource-tags-changed"
+  | "event-given-up"
+  | "webhook-created"
+  | "webhook-deleted"
+  | "identity-changed";
+
+/** What happened to one version, as package-version events tell it (spec 10.2). */
+export interface VersionChange {
+  readonly operation: "Created" | "Updated" | "Deleted";
+  /** The status it has now; of a deleted version: the one it had. */
+  readonly state: VersionStatus;
+  readonly revision: string;
+  readonly assetsAdded: number;
+  readonly assetsRemoved: number;
+  readonly assetsUpdated: number;
+  readonly metadataUpdated: boolean;
+  readonly statusChanged: boolean;
+}
+
+/** A change as it is stored: with an id of its own, and with names that outlive their domain and repository. */
+export interface VersionEvent extends VersionChange, EventPlace {
+  /** The same in every delivery. */
+  readonly id: string;
+}
 
 export interface JournalEntry {
   readonly at: number;
@@ -33,34 +62,87 @@ export interface JournalEntry {
   readonly requestId: string;
   /** Reasons and figures; JSON values only. */
   readonly detail: Readonly<Record<string, unknown>>;
+  /** Makes the entry a package-version event, delivered to the webhooks of its domain (spec 10.3). Needs a version. */
+  readonly change?: VersionChange;
 }
 
+/** Call it under the package's lock: the order of sequence numbers is then the order of what happened. */
 export async function appendJournal(db: Queries, entries: readonly JournalEntry[]): Promise<void> {
   if (entries.length === 0) return;
-  await db
-    .insertInto("journal")
-    .values(
-      entries.map((entry) => ({
+  const places = await findPlaces(db, entries);
+  const rows = entries.map((entry) => rowOf(entry, places.get(placeName(entry))?.place));
+  const inserted = await db.insertInto("journal").values(rows).returning("seq").execute();
+  // Numbers are given in the order of the rows, but are not promised to be returned in it.
+  const seqs = inserted.map(({ seq }) => seq).sort((a, b) => a - b);
+  await enqueueEvents(
+    db,
+    entries.flatMap((entry, i) => {
+      if (entry.change === undefined) return [];
+      const webhooks = places.get(placeName(entry))?.webhooks ?? [];
+      return webhooks.map((webhookId) => ({
+        webhookId,
+        seq: seqs[i] as number,
+        stream: streamOf(entry),
         at: entry.at,
-        event: entry.event,
-        domain_id: entry.domainId,
-        repository: entry.repository,
-        format: entry.key.format,
-        namespace: entry.key.namespace,
-        package: entry.key.name,
-        version: entry.version,
-        actor: entry.actor,
-        request_id: entry.requestId,
-        detail: JSON.stringify(entry.detail),
-      })),
-    )
-    .execute();
+      }));
+    }),
+  );
+}
+
+type Places = ReadonlyMap<string, NonNullable<Awaited<ReturnType<typeof findEventPlace>>>>;
+
+async function findPlaces(db: Queries, entries: readonly JournalEntry[]): Promise<Places> {
+  const places = new Map();
+  for (const entry of entries) {
+    const name = placeName(entry);
+    if (entry.change === undefined || places.has(name)) continue;
+    places.set(name, await findEventPlace(db, entry.domainId, entry.repository));
+  }
+  return places;
+}
+
+function placeName({ domainId, repository }: JournalEntry): string {
+  return `${domainId}/${repository}`;
+}
+
+/** What keeps its order in delivery: a package of a repository. */
+function streamOf({ domainId, repository, key }: JournalEntry): string {
+  return `${domainId}/${repository}/${key.format}/${key.namespace}/${key.name}`;
+}
+
+function rowOf(entry: JournalEntry, place: EventPlace | undefined) {
+  const event: VersionEvent | undefined =
+    entry.change === undefined || place === undefined
+      ? undefined
+      : { id: randomUUID(), ...place, ...entry.change };
+  return {
+    at: entry.at,
+    event: entry.event,
+    domain_id: entry.domainId,
+    repository: entry.repository,
+    format: entry.key.format,
+    namespace: entry.key.namespace,
+    package: entry.key.name,
+    version: entry.version,
+    actor: entry.actor,
+    request_id: entry.requestId,
+    detail: JSON.stringify(entry.detail),
+    change: event === undefined ? null : JSON.stringify(event),
+  };
+}
+
+/** An entry about the server itself, such as its users: no domain either. */
+export async function appendServerJournal(
+  db: Queries,
+  entry: Omit<JournalEntry, "domainId" | "repository" | "key" | "version" | "change">,
+): Promise<void> {
+  await appendDomainJournal(db, { ...entry, domainId: 0 });
 }
 
 /** An entry about the domain itself, such as its package groups: no repository, package or version. */
 export async function appendDomainJournal(
   db: Queries,
-  entry: Omit<JournalEntry, "repository" | "key" | "version">,
+  entry: Omit<JournalEntry, "repository" | "key" | "version" | "change">,
 ): Promise<void> {
   await db
     .insertInto("journal")
@@ -106,5 +188,6 @@ export async function readJournal(
     actor: row.actor,
     requestId: row.request_id,
     detail: JSON.parse(row.detail) as Record<string, unknown>,
+    ...(row.change === null ? {} : { change: JSON.parse(row.change) as VersionEvent }),
   }));
 }

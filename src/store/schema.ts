@@ -171,5 +171,39 @@ export interface Schema {
     request_id: string;
     /** JSON: the reasons of the decision, and what else the event says. */
     detail: string;
+    /** JSON of a VersionEvent; null: no package-version event. */
+    change: string | null;
+  };
+  /** Who is told of package-version events. */
+  webhook: {
+    id: string;
+    url: string;
+    /** What deliveries are signed with, which needs the secret itself. */
+    secret: string;
+    /** null: every domain. */
+    domain_id: number | null;
+    created_at: number;
+  };
+  /** What a webhook is still to be told. */
+  outbox: {
+    webhook_id: string;
+    /** The journal entry. */
+    seq: number;
+    /** The package of a repository: entries of one stream are delivered one after another. */
+    stream: string;
+    attempts: number;
+    /** When it may be tried next; while it is leased: when the lease ends. */
+    due_at: number;
+    /** Who is delivering it. */
+    lease: string | null;
+    first_failed_at: number | null;
+  };
+  /** Audit records of requests, many to a row: gzip of JSON lines. */
+  audit_batch: {
+    id: Generated<number>;
+    first_at: number;
+    last_at: number;
+    records: number;
+    content: Uint8Array;
   };
 }
