@@ -1,9 +1,17 @@
 // What a package format must provide. One folder per format exports one value of type Format; app.ts lists them.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Readable } from "node:stream";
 import type { Caller } from "../core/caller.ts";
 import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import type { Fault } from "../core/faults.ts";
-import type { Registry, RepositoryRecord, VersionMetadata } from "../registry/registry.ts";
+import type {
+  AssetRow,
+  Dependency,
+  Registry,
+  RepositoryRecord,
+  VersionMetadata,
+  VersionRow,
+} from "../registry/registry.ts";
 
 export interface Format {
   readonly name: PackageFormat;
@@ -13,6 +21,12 @@ export interface Format {
   readonly connections: readonly string[];
   /** How to read a public registry of this format; absent where there is none (generic, swift). */
   readonly external?: ExternalFormat;
+  /** Files of a version that was taken in may still come later, one by one (spec 4.3.5: pypi, maven). */
+  readonly lateAssets?: boolean;
+  /** Direct dependencies of a held version, from what was kept of it (spec 5.8.4); absent: it never has any. */
+  dependencies?(version: VersionRow): readonly Dependency[];
+  /** The text of a held version's readme; undefined when it has none, absent where no version has one (maven, generic). */
+  readme?(version: VersionRow, held: HeldAssets): Promise<string | undefined>;
   /** Opens the door: called once, when the server starts. */
   open(deps: FormatDeps): FormatDoor;
 }
@@ -61,8 +75,28 @@ export interface ExternalFormat {
   indexRequest(key: PackageKey): { readonly path: string; readonly accept: string };
   /** All versions of a fetched document with their upstream publication time (epoch ms) where the document tells it. */
   versions(file: IndexFile, key: PackageKey): Promise<ReadonlyMap<string, { readonly publishedAt?: number }>>;
-  /** One version's facts, or undefined when the document does not list it. */
-  version(file: IndexFile, key: PackageKey, version: string): Promise<ExternalVersion | undefined>;
+  /**
+   * One version's facts, or undefined when the document does not list it. `wanted` names the asset that is asked for,
+   * for registries whose index lists no files (maven): of those, only that one needs to be among `assets`.
+   */
+  version(
+    file: IndexFile,
+    key: PackageKey,
+    version: string,
+    wanted: { readonly asset: string; readonly read: ReadOutside },
+  ): Promise<ExternalVersion | undefined>;
+}
+
+/** Another document of the same connection; undefined when it is not there. Cached and revalidated as indexes are. */
+export type ReadOutside = (request: {
+  readonly path: string;
+  readonly accept: string;
+}) => Promise<IndexFile | undefined>;
+
+/** The files of a version, to look into. */
+export interface HeldAssets {
+  readonly assets: readonly AssetRow[];
+  open(asset: AssetRow): Promise<Readable>;
 }
 
 export interface IndexFile {
@@ -92,4 +126,6 @@ export interface ExternalAsset {
   readonly url: string;
   /** What the index says the bytes must hash to, lower-case hex; at least one, or the version is refused (fail closed). */
   readonly digests: Partial<Readonly<Record<"md5" | "sha1" | "sha256" | "sha512", string>>>;
+  /** What the format keeps about this one file; "" when left out. */
+  readonly document?: string;
 }

@@ -6,13 +6,14 @@ import type { Decision, GroupChain, Reason, WayIn } from "../core/origin.ts";
 import { decideEntry, explain, firstArrivalSettings, ruleText } from "../core/origin.ts";
 import type { Queries } from "../store/database.ts";
 import type { DomainSnapshot } from "../store/domains.ts";
+import type { JournalEvent, VersionChange } from "../store/journal.ts";
 import { appendJournal } from "../store/journal.ts";
 import type { PackageRecord } from "../store/packages.ts";
 import { findPackage, insertPackage, touchPackage } from "../store/packages.ts";
 import type { AssetRecord, NewVersion, VersionRecord } from "../store/versions.ts";
-import { insertVersion } from "../store/versions.ts";
+import { insertAssets, insertVersion, updateVersion } from "../store/versions.ts";
 import type { RegistryDeps } from "./deps.ts";
-import type { RepositoryRecord, RequestContext } from "./registry.ts";
+import type { RepositoryRecord, RequestContext, VersionTexts } from "./registry.ts";
 
 /** The package's groups, most specific first, and how it belongs to the first of them (spec 3.3, 3.4). */
 export function chainOf(snapshot: DomainSnapshot, key: PackageKey): GroupChain {
@@ -75,10 +76,70 @@ export async function record(
   into: Admission & { readonly repository: RepositoryRecord },
   version: NewVersion,
   assets: readonly AssetRecord[],
-  told: { readonly event: "published" | "ingested" | "retained"; readonly context: RequestContext },
+  told: {
+    readonly event: "published" | "ingested" | "retained" | "copied";
+    readonly context: RequestContext;
+    readonly detail?: Readonly<Record<string, unknown>>;
+  },
 ): Promise<VersionRecord> {
   const id = await insertVersion(tx, into.package.id, version, assets);
   if (!into.first) await touchPackage(tx, into.package.id, deps.now());
+  await tell(deps, tx, into, version, assets, told, {
+    operation: "Created",
+    assetsAdded: assets.length,
+    metadataUpdated: true,
+    statusChanged: true,
+  });
+  return { ...version, id, packageId: into.package.id };
+}
+
+/** Adds assets to a version that is there, under a new revision (spec 1.6.3), with what else changes of it. */
+export async function extend(
+  deps: RegistryDeps,
+  tx: Queries,
+  into: Admission & { readonly repository: RepositoryRecord },
+  version: VersionRecord,
+  assets: readonly AssetRecord[],
+  told: {
+    readonly event: "assets-added";
+    readonly context: RequestContext;
+    readonly texts?: VersionTexts;
+    /** The version is no longer Unfinished. */
+    readonly status?: "Published";
+  },
+): Promise<void> {
+  const { texts, status } = told;
+  const revision = deps.newRevision();
+  await insertAssets(tx, version.id, assets);
+  await updateVersion(tx, version.id, {
+    revision,
+    ...texts,
+    ...(status === undefined ? {} : { status, publishedAt: deps.now() }),
+  });
+  await touchPackage(tx, into.package.id, deps.now());
+  const now = { ...version, revision, status: status ?? version.status };
+  await tell(deps, tx, into, now, assets, told, {
+    operation: "Updated",
+    assetsAdded: assets.length,
+    metadataUpdated: texts !== undefined,
+    statusChanged: status !== undefined,
+  });
+}
+
+/** The journal's line of a version that came or grew, which is its package-version event as well (spec 10.3). */
+async function tell(
+  deps: RegistryDeps,
+  tx: Queries,
+  into: Admission & { readonly repository: RepositoryRecord },
+  version: Pick<NewVersion, "version" | "origin" | "status" | "revision">,
+  assets: readonly AssetRecord[],
+  told: {
+    readonly event: JournalEvent;
+    readonly context: RequestContext;
+    readonly detail?: Readonly<Record<string, unknown>>;
+  },
+  change: Pick<VersionChange, "operation" | "assetsAdded" | "metadataUpdated" | "statusChanged">,
+): Promise<void> {
   await appendJournal(tx, [
     {
       at: deps.now(),
@@ -93,10 +154,17 @@ export async function record(
         origin: version.origin,
         settings: into.package.settings,
         assets: assets.map(({ name, digests }) => ({ name, sha256: digests.sha256 })),
+        ...told.detail,
+      },
+      change: {
+        ...change,
+        state: version.status,
+        revision: version.revision,
+        assetsRemoved: 0,
+        assetsUpdated: 0,
       },
     },
   ]);
-  return { ...version, id, packageId: into.package.id };
 }
 
 /** 403 that names every rule that refused, the repository, and the call that would change it (contract, Refusals). */

@@ -5,13 +5,13 @@ import { packagePath } from "../core/coordinates.ts";
 import { Fault } from "../core/faults.ts";
 import type { Reason } from "../core/origin.ts";
 import { explain, ruleText } from "../core/origin.ts";
-import type { VersionRecord } from "../store/versions.ts";
+import type { AssetRecord, VersionRecord } from "../store/versions.ts";
 import { findAssets, findVersionIn } from "../store/versions.ts";
 import { recordRefusal } from "./admit.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { External } from "./external.ts";
 import type { Lookup } from "./find.ts";
-import { look } from "./find.ts";
+import { isReadable, look, sameSource } from "./find.ts";
 import { Generations } from "./generations.ts";
 import type { Ingestion } from "./ingest.ts";
 import { retain } from "./ingest.ts";
@@ -33,10 +33,10 @@ export async function findAsset(
   question: AssetQuestion,
 ): Promise<AssetSource> {
   const lookup = await look(deps, question.repository, question.key);
-  const held = await firstHolding(deps, lookup, question.version);
+  const holding = await holdings(deps, lookup, question.version);
   try {
-    if (held !== undefined) return await fromHeld(deps, lookup, question, held);
-    return await fromOutside(deps, external, ingestion, lookup, question);
+    const held = await fromHeld(deps, lookup, question, holding);
+    return held ?? (await fromOutside(deps, external, ingestion, lookup, question, holding[0]));
   } catch (error) {
     // The gate closed between the look and the record: to a reader that is an absent version with a reason.
     if (error instanceof Fault && error.code === "AccessDeniedException" && error.detail.rule !== undefined) {
@@ -46,49 +46,89 @@ export async function findAsset(
   }
 }
 
-async function firstHolding(
+/** The version's rows in search order. */
+async function holdings(
   deps: RegistryDeps,
   { packages }: Lookup,
   version: string,
-): Promise<VersionRecord | undefined> {
+): Promise<readonly VersionRecord[]> {
   const rows = await findVersionIn(
     deps.database.read,
     packages.map(({ id }) => id),
     version,
   );
   const byPackage = new Map(rows.map((row) => [row.packageId, row]));
-  return packages.map(({ id }) => byPackage.get(id)).find((row) => row !== undefined);
+  return packages.map(({ id }) => byPackage.get(id)).filter((row) => row !== undefined);
 }
 
+/** Undefined when the asset is not held and may still be looked for outside. */
 async function fromHeld(
   deps: RegistryDeps,
   lookup: Lookup,
   question: AssetQuestion,
-  held: VersionRecord,
-): Promise<AssetSource> {
-  if (held.status !== "Published" && held.status !== "Unlisted") {
+  holding: readonly VersionRecord[],
+): Promise<AssetSource | undefined> {
+  const [first] = holding;
+  if (first === undefined) return undefined;
+  if (!isReadable(first)) {
     throw absent(
       question,
-      `Version ${held.version} of ${packagePath(question.key)} is ${held.status}.`,
-      `version status ${held.status}`,
+      `Version ${first.version} of ${packagePath(question.key)} is ${first.status}.`,
+      `version status ${first.status}`,
     );
   }
-  const assets = await findAssets(deps.database.read, held.id);
-  const asset = assets.find(({ name }) => name === question.asset);
-  if (asset === undefined) throw absent(question);
+  const found = await findIn(
+    deps,
+    question,
+    holding.filter((row) => row === first || mayShare(deps, question, first, row)),
+  );
+  if (found === undefined) {
+    if (grows(deps, question, first)) return undefined;
+    throw absent(question);
+  }
+  const { held, asset } = found;
   if (held.packageId !== lookup.own?.id) await retain(deps, lookup.snapshot, question, held);
   const packageName = Generations.packageName(question.repository.domain.id, question.key);
+  const { md5, sha1, sha256, sha512 } = asset.digests;
   return {
     kind: "held",
     current: () => deps.generations.of(question.repository.domain.id, packageName) <= lookup.moment,
     asset: {
       name: asset.name,
       size: asset.size,
-      sha256: asset.digests.sha256,
-      sha512: asset.digests.sha512,
+      md5,
+      sha1,
+      sha256,
+      sha512,
       publishedAt: held.upstreamPublishedAt ?? held.publishedAt,
     },
   };
+}
+
+/** Versions of public registries may be held file by file (spec 4.3.5). */
+function grows(deps: RegistryDeps, { key }: AssetQuestion, { origin }: VersionRecord): boolean {
+  return origin.type === "EXTERNAL" && deps.formats.get(key.format)?.lateAssets === true;
+}
+
+function mayShare(
+  deps: RegistryDeps,
+  question: AssetQuestion,
+  first: VersionRecord,
+  other: VersionRecord,
+): boolean {
+  return grows(deps, question, first) && sameSource(first, other) && isReadable(other);
+}
+
+async function findIn(
+  deps: RegistryDeps,
+  question: AssetQuestion,
+  holding: readonly VersionRecord[],
+): Promise<{ readonly held: VersionRecord; readonly asset: AssetRecord } | undefined> {
+  for (const held of holding) {
+    const asset = (await findAssets(deps.database.read, held.id)).find(({ name }) => name === question.asset);
+    if (asset !== undefined) return { held, asset };
+  }
+  return undefined;
 }
 
 async function fromOutside(
@@ -97,15 +137,18 @@ async function fromOutside(
   ingestion: Ingestion,
   lookup: Lookup,
   question: AssetQuestion,
+  held: VersionRecord | undefined,
 ): Promise<AssetSource> {
   const { key } = question;
   let trouble: Fault | undefined;
   for (const { holder, connection } of lookup.reach.connections) {
     if (!deps.formats.get(key.format)?.connections.includes(connection)) continue;
+    // A late file must come from where the version came from (spec 4.3.7).
+    if (held !== undefined && held.origin.entryPoint !== connection) continue;
     try {
       const index = await external.index(connection, key);
       if (index.state === "absent") continue;
-      const version = await external.format(key).version({ ...index, connection }, key, question.version);
+      const version = await external.version(connection, index, key, question.version, question.asset);
       if (version !== undefined && version.assets.length === 0) throw uncheckable(question, connection);
       const asset = version?.assets.find(({ name }) => name === question.asset);
       if (version === undefined || asset === undefined) continue;

@@ -3,16 +3,19 @@
 import { findPackage } from "../store/packages.ts";
 import { findVersions } from "../store/versions.ts";
 import { findRepository } from "./administer.ts";
+import { completeVersions, mirrorVersion, rewriteAssets } from "./assemble.ts";
 import { createSmallAssets, findAsset } from "./assets.ts";
 import { authorizeRepository, refuseForeignToken } from "./authorize.ts";
+import { claimChecksum } from "./checksums.ts";
 import type { RegistryDeps } from "./deps.ts";
 import { createExternal } from "./external.ts";
-import { listedVersions, view, withheldVersions } from "./find.ts";
+import { listedAssets, listedVersions, mayGrow, view, withheldVersions } from "./find.ts";
 import { createIngestion } from "./ingest.ts";
+import { mayAskOutside, outsideDocument, relay } from "./outside.ts";
 import { admitPublish, publish } from "./publish.ts";
 import type { Registry } from "./registry.ts";
 import { changeVersions, deletePackage } from "./retire.ts";
-import { relay, search } from "./search.ts";
+import { packageNames, search } from "./search.ts";
 import { removeTag, rewriteDocuments, setTag } from "./tags.ts";
 
 /** The registry, and what shutdown waits for. */
@@ -30,6 +33,8 @@ export function createRegistry(deps: RegistryDeps): Registry & { readonly settle
 
     view: (repository, key, options) => view(deps, external, repository, key, options),
     listedVersions: (of) => listedVersions(deps, of),
+    listedAssets: (of, versions) => listedAssets(deps, of, versions),
+    mayGrow,
     withheldVersions: (of) => withheldVersions(deps, of),
     asset: (repository, key, version, asset, context) => {
       authorizeRepository(deps.region, context.caller, "ReadFromRepository", repository, key);
@@ -41,6 +46,18 @@ export function createRegistry(deps: RegistryDeps): Registry & { readonly settle
     admitPublish: (repository, key, context) => admitPublish(deps, repository, key, context),
     stageBlob: (expected) => deps.blobs.create(expected),
     publish: (repository, publication, context) => publish(deps, external, repository, publication, context),
+    claimChecksum: (repository, key, checksum, context) =>
+      claimChecksum(deps, repository, key, checksum, context),
+    completeVersions: (repository, key, versions, context) =>
+      completeVersions(deps, repository, key, versions, context),
+    mirrorVersion: (repository, mirror, context) => mirrorVersion(deps, repository, mirror, context),
+    rewriteAssets: (repository, key, changes, because, context) =>
+      rewriteAssets(deps, repository, key, changes, because, context),
+
+    outsideDocument: (repository, about, request) =>
+      outsideDocument(deps, external, repository, about, request),
+    mayAskOutside: (repository, keys) => mayAskOutside(deps, repository, keys),
+    packageNames: (repository, format, after, limit) => packageNames(deps, repository, format, after, limit),
 
     setTag: (repository, key, tag, version, context) => setTag(deps, repository, key, tag, version, context),
     removeTag: (repository, key, tag, context) => removeTag(deps, repository, key, tag, context),

@@ -2,7 +2,7 @@
 
 import type { PackageKey } from "../core/coordinates.ts";
 import { Fault } from "../core/faults.ts";
-import type { ExternalFormat } from "../formats/format.ts";
+import type { ExternalFormat, ExternalVersion } from "../formats/format.ts";
 import { recordSightings } from "../store/sightings.ts";
 import type { Connection, Index } from "../upstream/upstream.ts";
 import type { RegistryDeps } from "./deps.ts";
@@ -23,6 +23,16 @@ export interface External {
     key: PackageKey,
     options?: { readonly revalidate?: boolean; readonly patienceMs?: number },
   ): Promise<Index>;
+  /** Any other document of a connection, cached and revalidated as indexes are. */
+  document(connection: string, request: { readonly path: string; readonly accept: string }): Promise<Index>;
+  /** One version as its registry describes it, see ExternalFormat.version. */
+  version(
+    connection: string,
+    index: PresentIndex,
+    key: PackageKey,
+    version: string,
+    asset: string,
+  ): Promise<ExternalVersion | undefined>;
   format(key: PackageKey): ExternalFormat;
   connection(name: string): Promise<Connection>;
 }
@@ -73,9 +83,21 @@ export function createExternal(deps: RegistryDeps): External {
     return index;
   };
 
+  const document: External["document"] = async (name, request) =>
+    deps.upstream.index({ connection: await connection(name), ...request });
+
   return {
     format,
     connection,
+    document,
+    version: (name, index, key, version, asset) =>
+      format(key).version({ ...index, connection: name }, key, version, {
+        asset,
+        read: async (request) => {
+          const found = await document(name, request);
+          return found.state === "present" ? { ...found, connection: name } : undefined;
+        },
+      }),
     async index(name, key, { revalidate = false, patienceMs } = {}) {
       const answer = ask(name, key, revalidate);
       if (patienceMs === undefined) return answer;

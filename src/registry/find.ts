@@ -8,12 +8,20 @@ import type { DomainSnapshot } from "../store/domains.ts";
 import type { PackageRecord } from "../store/packages.ts";
 import { findPackages, findTags } from "../store/packages.ts";
 import type { VersionRecord } from "../store/versions.ts";
-import { findVersions, versionStatuses } from "../store/versions.ts";
+import { findAssetsOf, findVersions, versionStatuses } from "../store/versions.ts";
 import { chainOf } from "./admit.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { External } from "./external.ts";
 import { Generations } from "./generations.ts";
-import type { ExternalView, LocalPackage, PackageView, RepositoryRecord } from "./registry.ts";
+import type {
+  AssetRow,
+  ExternalView,
+  LocalPackage,
+  PackageView,
+  RepositoryRecord,
+  VersionRow,
+  VersionStatus,
+} from "./registry.ts";
 
 /** What may be seen from a repository, before any public registry is asked. */
 export interface Lookup {
@@ -176,6 +184,77 @@ export async function withheldVersions(deps: RegistryDeps, of: Sources): Promise
   return [...firstOfEach(of.local, rows)]
     .filter(([, { status }]) => status !== "Published")
     .map(([version]) => version);
+}
+
+/** See Registry.listedAssets. */
+export async function listedAssets(
+  deps: RegistryDeps,
+  { local, key }: Sources & { readonly key: PackageKey },
+  versions: readonly VersionRow[],
+): Promise<ReadonlyMap<string, readonly AssetRow[]>> {
+  const late = deps.formats.get(key.format)?.lateAssets === true;
+  const others = late
+    ? await sharedVersions(deps, local, versions)
+    : new Map<string, readonly VersionRow[]>();
+  const ids = [...versions, ...[...others.values()].flat()].map(({ id }) => id);
+  const assets = await findAssetsOf(deps.database.read, ids);
+  const found = new Map<string, readonly AssetRow[]>();
+  for (const version of versions) {
+    const files = new Map((assets.get(version.id) ?? []).map((asset) => [asset.name, asset]));
+    for (const other of others.get(version.version) ?? [])
+      for (const asset of assets.get(other.id) ?? [])
+        if (!files.has(asset.name)) files.set(asset.name, asset);
+    found.set(version.version, [...files.values()]);
+  }
+  return found;
+}
+
+/** Further local copies of versions that came from the same public registry: files may have come to one and not the other. */
+async function sharedVersions(
+  deps: RegistryDeps,
+  local: Sources["local"],
+  versions: readonly VersionRow[],
+): Promise<ReadonlyMap<string, readonly VersionRow[]>> {
+  const external = new Map(
+    versions.filter(({ origin }) => origin.type === "EXTERNAL").map((row) => [row.version, row]),
+  );
+  if (external.size === 0 || local.length < 2) return new Map();
+  const rows = await findVersions(
+    deps.database.read,
+    local.map(({ packageId }) => packageId),
+  );
+  return Map.groupBy(
+    rows.filter((row) => {
+      const first = external.get(row.version);
+      return first !== undefined && first.id !== row.id && sameSource(first, row) && isReadable(row);
+    }),
+    ({ version }) => version,
+  );
+}
+
+/** Two copies of one public version, whose files are the same party's (spec 4.3.7). */
+export function sameSource(a: VersionRow, b: VersionRow): boolean {
+  return (
+    a.origin.type === "EXTERNAL" &&
+    b.origin.type === "EXTERNAL" &&
+    a.origin.entryPoint === b.origin.entryPoint
+  );
+}
+
+/** Its files may be fetched (spec 5.1). */
+export function isReadable({ status }: { readonly status: VersionStatus }): boolean {
+  return status === "Published" || status === "Unlisted";
+}
+
+/** See Registry.mayGrow. */
+export function mayGrow(view: PackageView, version: VersionRow, connection: string): boolean {
+  const { origin } = version;
+  return (
+    origin.type === "EXTERNAL" &&
+    origin.entryPoint === connection &&
+    isReadable(version) &&
+    view.external.some((external) => external.connection === connection)
+  );
 }
 
 function firstOfEach<R extends { readonly packageId: number; readonly version: string }>(

@@ -12,9 +12,10 @@ import { findPackage } from "../store/packages.ts";
 import { readSightings } from "../store/sightings.ts";
 import type { AssetRecord, NewVersion, VersionRecord } from "../store/versions.ts";
 import { findAssets, findVersion } from "../store/versions.ts";
-import { admit, record } from "./admit.ts";
+import { admit, extend, record } from "./admit.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { External } from "./external.ts";
+import { isReadable } from "./find.ts";
 import type { RepositoryRecord, RequestContext } from "./registry.ts";
 
 /** A public version on its way to the repository that was asked for it. */
@@ -207,7 +208,8 @@ async function recordIngested(deps: RegistryDeps, flight: Flight, staged: Staged
   const { domain } = first.holder;
   const seen = await readSightings(deps.database.read, first.connection, first.key);
   const version = ingestedVersion(deps, first, seen.get(first.version.version));
-  const assets = [{ name: first.asset.name, size: staged.size, digests: staged.digests }];
+  const { name, document = "" } = first.asset;
+  const assets = [{ name, size: staged.size, digests: staged.digests, document }];
   await deps.database.write(async (tx) => {
     await deps.database.lockPackage(tx, domain.id, first.key);
     const snapshot = await deps.catalog.confirm(tx, first.snapshot);
@@ -256,7 +258,10 @@ interface Keeping {
   readonly context: RequestContext;
 }
 
-/** Adds the version to one repository unless it has that number already, in whatever state. */
+/**
+ * Adds the version to one repository. A number that is there already, in whatever state, stays as it is; where the
+ * format's versions grow (spec 4.3.5), files of the same origin join it, each judged like the version's first (4.3.7).
+ */
 async function keep(
   deps: RegistryDeps,
   tx: Queries,
@@ -269,9 +274,32 @@ async function keep(
 ): Promise<void> {
   if (!snapshot.repositories.has(repository.id)) return; // deleted meanwhile
   const held = await findPackage(tx, repository.id, key);
-  if (held !== undefined && (await findVersion(tx, held.id, version.version)) !== undefined) return;
+  const existing = held === undefined ? undefined : await findVersion(tx, held.id, version.version);
+  const added = existing === undefined ? assets : await lateAssets(deps, tx, key, existing, version, assets);
+  if (added.length === 0) return;
   const admission = await admit(tx, snapshot, { way, repository, key }, version.origin.type, deps.now());
-  await record(deps, tx, { repository, ...admission }, version, assets, { event, context });
+  const into = { repository, ...admission };
+  if (existing === undefined) await record(deps, tx, into, version, added, { event, context });
+  else await extend(deps, tx, into, existing, added, { event: "assets-added", context });
+}
+
+async function lateAssets(
+  deps: RegistryDeps,
+  tx: Queries,
+  key: PackageKey,
+  existing: VersionRecord,
+  { origin }: NewVersion,
+  assets: readonly AssetRecord[],
+): Promise<readonly AssetRecord[]> {
+  const grows =
+    deps.formats.get(key.format)?.lateAssets === true &&
+    isReadable(existing) &&
+    origin.type === "EXTERNAL" &&
+    existing.origin.type === "EXTERNAL" &&
+    existing.origin.entryPoint === origin.entryPoint;
+  if (!grows) return [];
+  const names = new Set((await findAssets(tx, existing.id)).map(({ name }) => name));
+  return assets.filter(({ name }) => !names.has(name));
 }
 
 /**

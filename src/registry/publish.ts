@@ -6,10 +6,12 @@ import type { Queries } from "../store/database.ts";
 import { appendJournal } from "../store/journal.ts";
 import type { PackageRecord } from "../store/packages.ts";
 import { findPackage, upsertTags } from "../store/packages.ts";
-import type { NewVersion, VersionRecord } from "../store/versions.ts";
+import type { AssetRecord, NewVersion, VersionRecord } from "../store/versions.ts";
 import { findAssets, findVersion, findVersionIn } from "../store/versions.ts";
-import { admit, consider, record, recordRefusal, refusal } from "./admit.ts";
+import type { Admission } from "./admit.ts";
+import { admit, consider, extend, record, recordRefusal, refusal } from "./admit.ts";
 import { authorizeRepository } from "./authorize.ts";
+import { forgetClaims, settleClaims, WrongChecksum } from "./checksums.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { External } from "./external.ts";
 import type { Lookup } from "./find.ts";
@@ -39,22 +41,31 @@ export async function publish(
   repository: RepositoryRecord,
   publication: Publication,
   context: RequestContext,
-): Promise<"published" | "unchanged"> {
+): Promise<PublishOutcome> {
   authorizeRepository(deps.region, context.caller, "PublishPackageVersion", repository, publication.key);
   const lookup = await look(deps, repository, publication.key);
   if (!(await heldHere(deps, lookup.own, publication.version)))
     await refuseReachable(deps, external, lookup, publication);
-  const outcome = await deps.claims.hold(
-    publication.assets.map(({ staged }) => staged.digests.sha256),
-    async () => {
-      for (const { writer } of publication.assets) await writer.commit();
-      return deps.database.write((tx) => decideAndRecord(deps, tx, lookup, repository, publication, context));
-    },
-  );
+  const outcome = await deps.claims
+    .hold(
+      publication.assets.map(({ staged }) => staged.digests.sha256),
+      async () => {
+        for (const { writer } of publication.assets) await writer.commit();
+        return deps.database.write((tx) =>
+          decideAndRecord(deps, tx, lookup, repository, publication, context),
+        );
+      },
+    )
+    .catch(async (error: unknown) => {
+      if (error instanceof WrongChecksum) await forgetClaims(deps, repository, publication, error.assets);
+      throw error;
+    });
   for (const { writer } of publication.assets) writer.release();
   deps.generations.touchPackage(repository.domain.id, publication.key);
   return outcome;
 }
+
+export type PublishOutcome = "published" | "extended" | "unchanged";
 
 async function heldHere(
   deps: RegistryDeps,
@@ -129,53 +140,94 @@ async function decideAndRecord(
   repository: RepositoryRecord,
   publication: Publication,
   context: RequestContext,
-): Promise<"published" | "unchanged"> {
+): Promise<PublishOutcome> {
   const { key, version } = publication;
   await deps.database.lockPackage(tx as never, repository.domain.id, key);
   const snapshot = await deps.catalog.confirm(tx, lookup.snapshot);
   const arrival = { way: "PUBLISH", repository, key } as const;
   const admission = await admit(tx, snapshot, arrival, "INTERNAL", deps.now());
   const existing = admission.first ? undefined : await findVersion(tx, admission.package.id, version);
-  if (existing !== undefined) {
-    await refuseOtherBytes(tx, existing, publication);
-    return "unchanged";
-  }
-  await record(
-    deps,
-    tx,
-    { repository, ...admission },
-    publishedVersion(deps, repository, publication),
-    assetsOf(publication),
-    {
-      event: "published",
-      context,
-    },
-  );
+  const into = { repository, ...admission };
+  if (existing !== undefined) return joinExisting(deps, tx, into, existing, publication, context);
+  const assets = assetsOf(publication);
+  await settleClaims(tx, repository, key, version, assets);
+  await record(deps, tx, into, publishedVersion(deps, repository, publication), assets, {
+    event: "published",
+    context,
+  });
   await upsertTags(tx, admission.package.id, publication.tags, version);
   return "published";
 }
 
-/** The same bytes under the same names again are a success; anything else needs another version number (spec 8.0.5, 5.1.1). */
-async function refuseOtherBytes(
+/** The same bytes under the same names again are a success; more files join where the format lets them (spec 8.0.5, 5.1.1). */
+async function joinExisting(
+  deps: RegistryDeps,
   tx: Queries,
+  into: Admission & { readonly repository: RepositoryRecord },
   existing: VersionRecord,
-  { key, version, assets }: Publication,
-): Promise<void> {
-  const held = new Map(
-    (await findAssets(tx, existing.id)).map(({ name, digests }) => [name, digests.sha256]),
+  publication: Publication,
+  context: RequestContext,
+): Promise<PublishOutcome> {
+  const { key, assembly = "whole", status = "Published" } = publication;
+  const held = new Map((await findAssets(tx, existing.id)).map((asset) => [asset.name, asset]));
+  refuseOtherBytes(existing, held, publication);
+  const added = assetsOf(publication).filter(({ name }) => !held.has(name));
+  const completes = existing.status === "Unfinished" && status === "Published" && assembly !== "whole";
+  if (added.length === 0 && !completes) return "unchanged";
+  refuseMixing(into.repository, existing, publication);
+  await settleClaims(tx, into.repository, key, existing.version, added);
+  await extend(deps, tx, into, existing, added, {
+    event: "assets-added",
+    context,
+    ...(publication.join === undefined ? {} : { texts: publication.join(existing) }),
+    ...(completes ? { status: "Published" } : {}),
+  });
+  return "extended";
+}
+
+function refuseOtherBytes(
+  { status, version: number }: VersionRecord,
+  held: ReadonlyMap<string, AssetRecord>,
+  { key, assets, assembly = "whole" }: Publication,
+): void {
+  const differs = assets.find(({ name, staged }) => {
+    const asset = held.get(name);
+    return asset !== undefined && asset.digests.sha256 !== staged.digests.sha256;
+  });
+  const grows = assets.some(({ name }) => !held.has(name));
+  const closed = assembly === "whole" || (assembly === "until-published" && status !== "Unfinished");
+  const lacks = assembly === "whole" && assets.length !== held.size;
+  if (status !== "Archived" && status !== "Disposed") {
+    if (differs === undefined && !lacks && !(grows && closed)) return;
+    const what =
+      differs !== undefined && assembly !== "whole"
+        ? `has the asset '${differs.name}' already with other content`
+        : closed && assembly !== "whole"
+          ? `is ${status}, and takes no further assets`
+          : "exists already with other content";
+    throw otherBytes(key, number, what);
+  }
+  throw otherBytes(key, number, `exists already with status ${status}`);
+}
+
+function otherBytes(key: PackageKey, version: string, what: string): Fault {
+  return conflict(
+    `Version ${version} of ${packagePath(key)} ${what}. Publish another version, or delete this one first with DeletePackageVersions.`,
+    "package-version",
+    version,
   );
-  const readable = existing.status === "Published" || existing.status === "Unlisted";
-  if (
-    readable &&
-    assets.length === held.size &&
-    assets.every(({ name, staged }) => held.get(name) === staged.digests.sha256)
-  )
-    return;
-  const why = readable
-    ? "exists already with other content"
-    : `exists already with status ${existing.status}`;
+}
+
+/** A publisher's files never join a version that came another way: what its name promises would no longer be one party's. */
+function refuseMixing(
+  repository: RepositoryRecord,
+  { origin, version }: VersionRecord,
+  { key }: Publication,
+) {
+  if (origin.type === "INTERNAL" && origin.entryPoint === repository.name) return;
+  const from = origin.type === "EXTERNAL" ? "external connection" : "repository";
   throw conflict(
-    `Version ${version} of ${packagePath(key)} ${why}. Publish another version, or delete this one first with DeletePackageVersions.`,
+    `Version ${version} of ${packagePath(key)} in repository '${repository.name}' came from ${from} '${origin.entryPoint}'; files that are published here cannot join it. Publish another version, or delete this one first with DeletePackageVersions.`,
     "package-version",
     version,
   );
@@ -189,7 +241,7 @@ function publishedVersion(
   const now = deps.now();
   return {
     version: publication.version,
-    status: "Published",
+    status: publication.status ?? "Published",
     revision: deps.newRevision(),
     origin: { type: "INTERNAL", entryPoint: repository.name },
     publishedAt: now,
@@ -202,8 +254,13 @@ function publishedVersion(
   };
 }
 
-function assetsOf({ assets }: Publication) {
-  return assets.map(({ name, staged }) => ({ name, size: staged.size, digests: staged.digests }));
+function assetsOf({ assets }: Publication): AssetRecord[] {
+  return assets.map(({ name, staged, document = "" }) => ({
+    name,
+    size: staged.size,
+    digests: staged.digests,
+    document,
+  }));
 }
 
 /** Runs a change to a package this repository holds, in one transaction with its journal line; 404 when it holds none. */

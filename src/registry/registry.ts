@@ -1,6 +1,6 @@
 // VERBS, as the doors see them: what may be asked of the registry. Each is implemented in the file named after it.
 import type { Readable } from "node:stream";
-import type { BlobWriter, ByteRange, StagedBlob } from "../blobs/blob-store.ts";
+import type { BlobWriter, ByteRange, Digests, StagedBlob } from "../blobs/blob-store.ts";
 import type { Caller, PolicyDocument } from "../core/caller.ts";
 import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import type { Fault } from "../core/faults.ts";
@@ -63,8 +63,34 @@ export interface VersionRow {
   readonly revision: string;
   readonly publishedAt: number;
   readonly upstreamPublishedAt: number | undefined;
+  readonly origin: Origin;
   readonly document: string;
   readonly brief: string;
+}
+
+/** Where a version came into the domain; travels with it and never changes (spec 1.6.2). */
+export interface Origin {
+  readonly type: "INTERNAL" | "EXTERNAL";
+  /** Repository name for INTERNAL, connection name for EXTERNAL. */
+  readonly entryPoint: string;
+}
+
+/** One file of a version, with what its format keeps about it (see PublishedAsset.document). */
+export interface AssetRow {
+  readonly name: string;
+  readonly size: number;
+  readonly digests: Digests;
+  readonly document: string;
+}
+
+/** A direct dependency as ListPackageVersionDependencies tells it (spec 5.8.4). */
+export interface Dependency {
+  readonly namespace?: string;
+  readonly name: string;
+  /** The format's own word: npm `regular`, `dev`, `peer`, `optional`; Maven scopes and `parent`; PyPI `Requires-Dist`. */
+  readonly type?: string;
+  /** As the publisher wrote it. */
+  readonly requirement: string;
 }
 
 /** A package as one repository of the search order holds it. */
@@ -108,6 +134,8 @@ export interface PackageView {
 export interface FoundAsset {
   readonly name: string;
   readonly size: number;
+  readonly md5: string;
+  readonly sha1: string;
   readonly sha256: string;
   readonly sha512: string;
   /** Upstream publication time where known, else publication here; for Last-Modified. */
@@ -129,17 +157,56 @@ export interface PublishedAsset {
   /** Finished (`finish` resolved), not committed: publish commits it, or the caller discards it when publish rejects. */
   readonly writer: BlobWriter;
   readonly staged: StagedBlob;
+  /** What the format keeps about this one file, for formats whose versions have several; "" when left out. */
+  readonly document?: string;
 }
 
-export interface Publication {
-  readonly key: PackageKey;
-  readonly version: string;
-  readonly assets: readonly PublishedAsset[];
+/** What the format keeps about a version. */
+export interface VersionTexts {
   readonly metadata: VersionMetadata;
   readonly document: string;
   readonly brief: string;
+}
+
+export interface Publication extends VersionTexts {
+  readonly key: PackageKey;
+  readonly version: string;
+  readonly assets: readonly PublishedAsset[];
   /** Tags to set on this version, in the same transaction. */
   readonly tags: readonly string[];
+  /**
+   * How a version comes together (spec 8.0.5). `whole`: all its assets at once, none later (the default); `open`: assets
+   * may follow at any time (pypi, maven); `until-published`: only while the version is Unfinished (generic). An asset
+   * that is there already with the same bytes is unchanged; with other bytes the whole publication is a 409.
+   */
+  readonly assembly?: "whole" | "open" | "until-published";
+  /** Of a new version; Published when left out. A version that is Unfinished becomes Published when this says so, never the other way. */
+  readonly status?: "Published" | "Unfinished";
+  /** What a version that is there already keeps, once these assets have joined it; left out: it keeps its own texts. Pure. */
+  readonly join?: (held: VersionTexts) => VersionTexts;
+}
+
+/** A publisher's claim about the bytes of an asset, sent beside it (Maven's checksum files). */
+export interface Checksum {
+  readonly version: string;
+  readonly asset: string;
+  readonly algorithm: keyof Digests;
+  /** As sent; compared as it is with lower-case hex (spec 8.3.4). */
+  readonly value: string;
+}
+
+/** What a version that mirrors another one is (see Registry.mirrorVersion). */
+export interface Mirror extends VersionTexts {
+  readonly key: PackageKey;
+  readonly version: string;
+  /** The version whose assets it shows. */
+  readonly of: string;
+}
+
+/** A document of a public registry, and the connection it came through. */
+export interface OutsideDocument {
+  readonly connection: string;
+  readonly index: Extract<Index, { state: "present" }>;
 }
 
 export interface RequestContext {
@@ -189,6 +256,19 @@ export interface Registry {
   ): Promise<PackageView>;
   /** The versions of a view's local sources that clients may list (Published), first source first, each version once. */
   listedVersions(view: PackageView): Promise<readonly VersionRow[]>;
+  /**
+   * The files of listed versions, by version number. For formats with late assets (format.ts) a version that came from a
+   * public registry has the files that any local source holds of it, if they came from the same one (spec 4.3.7).
+   */
+  listedAssets(
+    view: PackageView,
+    versions: readonly VersionRow[],
+  ): Promise<ReadonlyMap<string, readonly AssetRow[]>>;
+  /**
+   * Whether files that a public registry lists for a held version may still join it (spec 4.3.6, 4.3.7): the version
+   * came from that connection, its status is Published or Unlisted, and this view may look there.
+   */
+  mayGrow(view: PackageView, version: VersionRow, connection: string): boolean;
   /** Version numbers of the view's local sources that must not be taken from anywhere further (spec 4.3.9): held but not listed. */
   withheldVersions(view: PackageView): Promise<readonly string[]>;
   /**
@@ -213,14 +293,62 @@ export interface Registry {
   /** Where a publisher's bytes go before `publish`. */
   stageBlob(expected?: { readonly size?: number }): Promise<BlobWriter>;
   /**
-   * Records a version. Identical bytes again: "unchanged". Other bytes, or reachable upstream: ConflictException.
+   * Records a version, or adds assets to it where `assembly` allows that: "extended". Identical bytes again:
+   * "unchanged". Other bytes, or reachable upstream: ConflictException.
    * When it resolves, the version survives any crash; when it rejects, nothing of it is visible.
    */
   publish(
     repository: RepositoryRecord,
     publication: Publication,
     context: RequestContext,
-  ): Promise<"published" | "unchanged">;
+  ): Promise<"published" | "extended" | "unchanged">;
+  /**
+   * Holds a claim about an asset against its bytes: now when the asset is there, else when it comes, within a day
+   * (spec 8.3.7). ValidationException when they differ; the claim is then kept, and stands in the way of
+   * `completeVersions`, until a right one replaces it (8.3.4). Needs PublishPackageVersion.
+   */
+  claimChecksum(
+    repository: RepositoryRecord,
+    key: PackageKey,
+    checksum: Checksum,
+    context: RequestContext,
+  ): Promise<"matches" | "awaited">;
+  /**
+   * Unfinished versions of these become Published; the others stay as they are. ValidationException when a claimed
+   * checksum differs from its asset (spec 8.3.2, 8.3.4). Needs PutPackageMetadata. Returns the versions that changed.
+   */
+  completeVersions(
+    repository: RepositoryRecord,
+    key: PackageKey,
+    versions: readonly string[],
+    context: RequestContext,
+  ): Promise<readonly string[]>;
+  /**
+   * Makes a version show exactly the assets of another one that this repository holds, Published, and the other one
+   * Unlisted (Maven's moving SNAPSHOT over its builds, spec 8.3.8). A publish: through the gate, with PublishPackageVersion.
+   */
+  mirrorVersion(repository: RepositoryRecord, mirror: Mirror, context: RequestContext): Promise<void>;
+
+  /**
+   * Another document of a public registry, beside the index that `view` reads: asked of the connections that may be
+   * asked about this package here, in search order; the first that has it. With a format instead of a package, of any
+   * connection of that format: then leave out of it what `mayAskOutside` does. Undefined when none has it; UpstreamFault
+   * when one that might is in trouble.
+   */
+  outsideDocument(
+    repository: RepositoryRecord,
+    about: PackageKey | PackageFormat,
+    request: { readonly path: string; readonly accept: string },
+  ): Promise<OutsideDocument | undefined>;
+  /** Those of the packages that may be asked for at a public registry from here. */
+  mayAskOutside(repository: RepositoryRecord, keys: readonly PackageKey[]): Promise<readonly PackageKey[]>;
+  /** Names of this format's packages held here or in what is searched from here, in order of name; for listings of everything. */
+  packageNames(
+    repository: RepositoryRecord,
+    format: PackageFormat,
+    after: PackageKey | undefined,
+    limit: number,
+  ): Promise<readonly PackageKey[]>;
 
   /** Tags held by this repository itself. */
   setTag(
@@ -241,6 +369,18 @@ export interface Registry {
     repository: RepositoryRecord,
     key: PackageKey,
     documents: ReadonlyMap<string, { readonly document: string; readonly brief: string }>,
+    context: RequestContext,
+  ): Promise<void>;
+  /**
+   * Replaces what is kept about single files of versions that this repository holds. `because`: "metadata" needs
+   * PutPackageMetadata; "refresh" is what a public registry changed since, needs no permission, is only for versions
+   * that `mayGrow`, and passes over what is not held any more. The versions get a new revision (spec 1.6.3).
+   */
+  rewriteAssets(
+    repository: RepositoryRecord,
+    key: PackageKey,
+    changes: readonly { readonly version: string; readonly asset: string; readonly document: string }[],
+    because: "metadata" | "refresh",
     context: RequestContext,
   ): Promise<void>;
   /** Versions held by this repository, every status, with documents. */

@@ -1,11 +1,11 @@
-// Questions that are not about one package: search, and relaying a client's question to a public registry.
+// Questions that are not about one package: search, and the names of all there are.
 import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import { searchOrder } from "../core/upstreams.ts";
-import { searchPackages } from "../store/packages.ts";
+import { listPackageKeys, searchPackages } from "../store/packages.ts";
+import { newestPublished } from "../store/versions.ts";
 import type { RegistryDeps } from "./deps.ts";
-import type { External } from "./external.ts";
 import { listedVersions, look } from "./find.ts";
-import type { Registry, RepositoryRecord, SearchHit } from "./registry.ts";
+import type { RepositoryRecord, SearchHit } from "./registry.ts";
 
 /** How many names a search looks at; what does not fit is told by narrowing the words, as on the public registries. */
 const CANDIDATES_MAX = 1_000;
@@ -59,27 +59,31 @@ async function newestVisible(
   };
 }
 
-/** See Registry.relay: names that may not be asked for outside stay inside, whatever the question. */
-export async function relay(
+/** See Registry.packageNames: a name counts where something that may be seen from here holds a version to list. */
+export async function packageNames(
   deps: RegistryDeps,
-  external: External,
   repository: RepositoryRecord,
   format: PackageFormat,
-  keys: readonly PackageKey[],
-  make: Parameters<Registry["relay"]>[3],
-): ReturnType<Registry["relay"]> {
+  after: PackageKey | undefined,
+  limit: number,
+): Promise<readonly PackageKey[]> {
   const snapshot = await deps.catalog.domain(repository.domain.owner, repository.domain.name);
-  const feeds = deps.formats.get(format)?.connections ?? [];
-  const connection = searchOrder(snapshot.repositories, repository.id)
-    .flatMap(({ connections }) => connections)
-    .find((name) => feeds.includes(name));
-  if (connection === undefined) return undefined;
-  const allowed: PackageKey[] = [];
-  for (const key of keys) {
-    const { reach } = await look(deps, repository, key);
-    if (reach.connections.some((c) => c.connection === connection)) allowed.push(key);
+  const order = searchOrder(snapshot.repositories, repository.id).map(({ id }) => id);
+  const names: PackageKey[] = [];
+  let last = after;
+  while (names.length < limit) {
+    const keys = await listPackageKeys(deps.database.read, order, format, last, limit);
+    for (const key of keys)
+      if (names.length < limit && (await isListed(deps, repository, key))) names.push(key);
+    last = keys.at(-1);
+    if (keys.length < limit) break;
   }
-  return deps.upstream.relay(await external.connection(connection), make(allowed), RELAY_BYTES_MAX);
+  return names;
 }
 
-const RELAY_BYTES_MAX = 32 * 1024 * 1024;
+async function isListed(deps: RegistryDeps, repository: RepositoryRecord, key: PackageKey): Promise<boolean> {
+  const { packages } = await look(deps, repository, key);
+  for (const { id } of packages)
+    if ((await newestPublished(deps.database.read, id)) !== undefined) return true;
+  return false;
+}

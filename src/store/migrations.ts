@@ -7,6 +7,7 @@ import { up as packageGroups } from "./migrations/0002-package-groups.ts";
 import { up as permissions } from "./migrations/0003-permissions.ts";
 import { up as changeNotices } from "./migrations/0004-change-notices.ts";
 import { up as eventsAndAudit } from "./migrations/0005-events-and-audit.ts";
+import { up as assetsOneByOne } from "./migrations/0007-assets-one-by-one.ts";
 import type { Schema } from "./schema.ts";
 
 const MIGRATIONS: Readonly<Record<string, (db: Kysely<unknown>, engine: Engine) => Promise<void>>> = {
@@ -15,6 +16,7 @@ const MIGRATIONS: Readonly<Record<string, (db: Kysely<unknown>, engine: Engine) 
   "0003-permissions": permissions,
   "0004-change-notices": changeNotices,
   "0005-events-and-audit": eventsAndAudit,
+  "0007-assets-one-by-one": assetsOneByOne,
 };
 
 /** Brings the database to this version's schema. Rejects, naming the migration, when one fails; a newer schema is refused by Kysely. */

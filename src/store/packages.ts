@@ -241,3 +241,24 @@ export async function searchPackages(
   const rows = await query.orderBy("namespace").orderBy("name").limit(limit).execute();
   return rows.map(({ namespace, name }) => ({ format, namespace, name }));
 }
+
+/** Names of one format in any of these repositories, each once, after the given one in the order of (namespace, name). */
+export async function listPackageKeys(
+  db: Queries,
+  repositoryIds: readonly number[],
+  format: PackageFormat,
+  after: { readonly namespace: string; readonly name: string } | undefined,
+  limit: number,
+): Promise<readonly PackageKey[]> {
+  let query = db
+    .selectFrom("package")
+    .select(["namespace", "name"])
+    .distinct()
+    .where("format", "=", format)
+    .where("repository_id", "in", repositoryIds);
+  if (after !== undefined) {
+    query = query.where((e) => e(e.refTuple("namespace", "name"), ">", e.tuple(after.namespace, after.name)));
+  }
+  const rows = await query.orderBy("namespace").orderBy("name").limit(limit).execute();
+  return rows.map(({ namespace, name }) => ({ format, namespace, name }));
+}

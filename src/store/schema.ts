@@ -151,6 +151,20 @@ export interface Schema {
     sha1: string;
     sha256: string;
     sha512: string;
+    /** What the format keeps about this one file. */
+    document: Generated<string>;
+  };
+  /** What publishers said the bytes of an asset hash to, while that is not settled (spec 8.3.4). */
+  checksum_claim: {
+    repository_id: number;
+    format: string;
+    namespace: string;
+    name: string;
+    version: string;
+    asset: string;
+    algorithm: string;
+    value: string;
+    claimed_at: number;
   };
   package_tag: { package_id: number; tag: string; version: string };
 

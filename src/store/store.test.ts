@@ -89,6 +89,7 @@ onEveryDatabase("the store", (open) => {
     name,
     size,
     digests: { md5: "m", sha1: "s", sha256, sha512: "x" },
+    document: "",
   });
 
   test("migrating an up-to-date database changes nothing", async () => {

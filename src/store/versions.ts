@@ -1,26 +1,22 @@
 // Rows of package versions and their assets: one row per version, never a whole document.
 import type { Digests } from "../blobs/blob-store.ts";
-import type { VersionMetadata, VersionRow, VersionStatus } from "../registry/registry.ts";
+import type {
+  AssetRow,
+  VersionMetadata,
+  VersionRow,
+  VersionStatus,
+  VersionTexts,
+} from "../registry/registry.ts";
 import type { Queries } from "./database.ts";
 
-export interface Origin {
-  readonly type: "INTERNAL" | "EXTERNAL";
-  /** Repository name for INTERNAL, connection name for EXTERNAL. */
-  readonly entryPoint: string;
-}
-
 export interface VersionRecord extends VersionRow {
-  readonly origin: Origin;
   readonly firstSeenAt: number;
   readonly storedAt: number;
   readonly metadata: VersionMetadata;
 }
 
-export interface AssetRecord {
-  readonly name: string;
-  readonly size: number;
-  readonly digests: Digests;
-}
+/** A file of a version as rows know it. */
+export type AssetRecord = AssetRow;
 
 /** A version without the texts its format renders: what lists show. */
 export type VersionSummary = Omit<VersionRecord, "document" | "brief">;
@@ -109,11 +105,22 @@ export async function insertVersion(
   return id;
 }
 
-async function insertAssets(db: Queries, versionId: number, assets: readonly AssetRecord[]): Promise<void> {
+export async function insertAssets(
+  db: Queries,
+  versionId: number,
+  assets: readonly AssetRecord[],
+): Promise<void> {
+  if (assets.length === 0) return;
   await db
     .insertInto("asset")
     .values(
-      assets.map(({ name, size, digests }) => ({ package_version_id: versionId, name, size, ...digests })),
+      assets.map(({ name, size, digests, document }) => ({
+        package_version_id: versionId,
+        name,
+        size,
+        document,
+        ...digests,
+      })),
     )
     .execute();
 }
@@ -193,12 +200,52 @@ export async function findAssets(db: Queries, versionId: number): Promise<readon
   return rows.map(assetOf);
 }
 
-function assetOf(row: { name: string; size: number } & Digests): AssetRecord {
+/** The assets of several versions at once, by version id. */
+export async function findAssetsOf(
+  db: Queries,
+  versionIds: readonly number[],
+): Promise<ReadonlyMap<number, readonly AssetRecord[]>> {
+  const found = new Map<number, AssetRecord[]>();
+  for (let start = 0; start < versionIds.length; start += IDS_PER_QUERY) {
+    const rows = await db
+      .selectFrom("asset")
+      .selectAll()
+      .where("package_version_id", "in", versionIds.slice(start, start + IDS_PER_QUERY))
+      .orderBy("name")
+      .execute();
+    for (const row of rows) {
+      const of = found.get(row.package_version_id);
+      if (of === undefined) found.set(row.package_version_id, [assetOf(row)]);
+      else of.push(assetOf(row));
+    }
+  }
+  return found;
+}
+
+/** Both engines bound the parameters of one statement. */
+const IDS_PER_QUERY = 1_000;
+
+function assetOf(row: { name: string; size: number; document: string } & Digests): AssetRecord {
   return {
     name: row.name,
     size: row.size,
     digests: { md5: row.md5, sha1: row.sha1, sha256: row.sha256, sha512: row.sha512 },
+    document: row.document,
   };
+}
+
+export async function updateAssetDocument(
+  db: Queries,
+  versionId: number,
+  asset: string,
+  document: string,
+): Promise<void> {
+  await db
+    .updateTable("asset")
+    .set({ document })
+    .where("package_version_id", "=", versionId)
+    .where("name", "=", asset)
+    .execute();
 }
 
 /** Assets by name after `after`, `limit` at most. */
@@ -272,6 +319,32 @@ export async function updateDocuments(
   change: { readonly document: string; readonly brief: string; readonly revision: string },
 ): Promise<void> {
   await db.updateTable("package_version").set(change).where("id", "=", versionId).execute();
+}
+
+/** What changes of a version whose assets or texts changed. */
+export async function updateVersion(
+  db: Queries,
+  versionId: number,
+  change: Partial<VersionTexts> & {
+    readonly revision: string;
+    readonly status?: VersionStatus;
+    readonly publishedAt?: number;
+  },
+): Promise<void> {
+  const { metadata, publishedAt, ...rest } = change;
+  await db
+    .updateTable("package_version")
+    .set({
+      ...rest,
+      ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
+      ...(publishedAt === undefined ? {} : { published_at: publishedAt }),
+    })
+    .where("id", "=", versionId)
+    .execute();
+}
+
+export async function deleteAssets(db: Queries, versionId: number): Promise<void> {
+  await db.deleteFrom("asset").where("package_version_id", "=", versionId).execute();
 }
 
 export async function deleteVersions(

@@ -3,10 +3,10 @@ import type { PackageKey } from "../../core/coordinates.ts";
 import { packagePath } from "../../core/coordinates.ts";
 import { conflict, Fault, notFound } from "../../core/faults.ts";
 import { packageNotFound } from "../../registry/publish.ts";
-import type { RepositoryRecord } from "../../registry/registry.ts";
+import type { Origin, RepositoryRecord } from "../../registry/registry.ts";
 import type { PackageRecord } from "../../store/packages.ts";
 import { findPackage, findTags } from "../../store/packages.ts";
-import type { AssetRecord, Origin, VersionRecord, VersionSummary } from "../../store/versions.ts";
+import type { AssetRecord, VersionRecord, VersionSummary } from "../../store/versions.ts";
 import { findAssets, findVersion, listAssets, listVersions, newestPublished } from "../../store/versions.ts";
 import type { Call } from "../dispatch.ts";
 import type {
