@@ -3,6 +3,7 @@ import type { PackageKey } from "../core/coordinates.ts";
 import { packagePath } from "../core/coordinates.ts";
 import { conflict, Fault } from "../core/faults.ts";
 import type { Queries } from "../store/database.ts";
+import type { VersionChange } from "../store/journal.ts";
 import { appendJournal } from "../store/journal.ts";
 import type { PackageRecord } from "../store/packages.ts";
 import { findPackage, upsertTags } from "../store/packages.ts";
@@ -273,26 +274,34 @@ export async function changePackage<T>(
   change: (
     tx: Queries,
     held: PackageRecord,
-  ) => Promise<{ readonly result: T; readonly detail: Record<string, unknown> }>,
+  ) => Promise<{
+    readonly result: T;
+    readonly detail: Record<string, unknown>;
+    /** Set when single versions changed: then each has its own line. */
+    readonly versions?: ReadonlyMap<string, VersionChange>;
+  }>,
 ): Promise<T> {
   const result = await deps.database.write(async (tx) => {
     await deps.database.lockPackage(tx, repository.domain.id, key);
     const held = await findPackage(tx, repository.id, key);
     if (held === undefined) throw packageNotFound(repository, key);
     const done = await change(tx, held);
-    await appendJournal(tx, [
-      {
-        at: deps.now(),
-        event,
-        domainId: repository.domain.id,
-        repository: repository.name,
-        key,
-        version: "",
-        actor: context.caller.arn,
-        requestId: context.requestId,
-        detail: done.detail,
-      },
-    ]);
+    const line = {
+      at: deps.now(),
+      event,
+      domainId: repository.domain.id,
+      repository: repository.name,
+      key,
+      actor: context.caller.arn,
+      requestId: context.requestId,
+      detail: done.detail,
+    };
+    await appendJournal(
+      tx,
+      done.versions === undefined
+        ? [{ ...line, version: "" }]
+        : [...done.versions].map(([version, change]) => ({ ...line, version, change })),
+    );
     return done.result;
   });
   deps.generations.touchPackage(repository.domain.id, key);

@@ -1,9 +1,9 @@
 // Changing the status of versions, disposing of them, deleting them and packages. Bytes that nobody points at any more are swept later, away from requests.
 import type { PackageKey } from "../core/coordinates.ts";
-import type { BatchRequest, Failure, Target } from "../core/version-status.ts";
+import type { BatchRequest, Failure, HeldVersion, Target } from "../core/version-status.ts";
 import { judgeBatch } from "../core/version-status.ts";
 import type { Queries } from "../store/database.ts";
-import type { JournalEvent } from "../store/journal.ts";
+import type { JournalEntry, VersionChange } from "../store/journal.ts";
 import { appendJournal } from "../store/journal.ts";
 import {
   deletePackage as deletePackageRow,
@@ -12,6 +12,7 @@ import {
   touchPackage,
 } from "../store/packages.ts";
 import {
+  countAssets,
   deleteAssetsOfVersions,
   deleteVersions as deleteVersionRows,
   updateStatus,
@@ -57,6 +58,7 @@ export async function changeVersions(
     const rows = await versionRevisions(tx, held.id);
     const verdict = judgeBatch(new Map(rows.map((row) => [row.version, row])), request);
     if (verdict.change.length === 0) return verdict;
+    const assets = await countAssets(tx, held.id);
     await apply(
       tx,
       held.id,
@@ -64,8 +66,11 @@ export async function changeVersions(
       verdict.change.map(({ version }) => version),
     );
     await touchPackage(tx, held.id, deps.now());
-    const event = target === "Deleted" ? "version-deleted" : "status-changed";
-    await journalVersions(deps, tx, repository, key, verdict.change, context, event, target);
+    const about = { deps, repository, key, context };
+    await appendJournal(
+      tx,
+      verdict.change.map((row) => retired(about, row, target, assets.get(row.version) ?? 0)),
+    );
     return verdict;
   });
   deps.generations.touchPackage(repository.domain.id, key);
@@ -102,26 +107,13 @@ export async function deletePackage(
     await deps.database.lockPackage(tx, repository.domain.id, key);
     const held = await findPackage(tx, repository.id, key);
     if (held === undefined) return undefined;
-    await journalVersions(
-      deps,
-      tx,
-      repository,
-      key,
-      await versionRevisions(tx, held.id),
-      context,
-      "version-deleted",
-      "Deleted",
-    );
-    await journalVersions(
-      deps,
-      tx,
-      repository,
-      key,
-      [{ version: "" }],
-      context,
-      "package-deleted",
-      "Deleted",
-    );
+    const assets = await countAssets(tx, held.id);
+    const about = { deps, repository, key, context };
+    const versions = await versionRevisions(tx, held.id);
+    await appendJournal(tx, [
+      ...versions.map((row) => retired(about, row, "Deleted", assets.get(row.version) ?? 0)),
+      { ...lineOf(about), event: "package-deleted", version: "", detail: {} },
+    ]);
     await deletePackageRow(tx, held.id);
     return { id: held.id, key, settings: held.settings };
   });
@@ -129,28 +121,47 @@ export async function deletePackage(
   return gone;
 }
 
-async function journalVersions(
-  deps: RegistryDeps,
-  tx: Queries,
-  repository: RepositoryRecord,
-  key: PackageKey,
-  versions: readonly { readonly version: string; readonly status?: string }[],
-  context: RequestContext,
-  event: JournalEvent,
+interface About {
+  readonly deps: RegistryDeps;
+  readonly repository: RepositoryRecord;
+  readonly key: PackageKey;
+  readonly context: RequestContext;
+}
+
+function lineOf({ deps, repository, key, context }: About) {
+  return {
+    at: deps.now(),
+    domainId: repository.domain.id,
+    repository: repository.name,
+    key,
+    actor: context.caller.arn,
+    requestId: context.requestId,
+  };
+}
+
+/** The journal's line of a version. It is an event as well unless nothing changed (spec 10.3); a deleted version's tells the status it had. */
+function retired(
+  about: About,
+  { version, status, revision }: HeldVersion,
   to: Target,
-): Promise<void> {
-  await appendJournal(
-    tx,
-    versions.map(({ version, status }) => ({
-      at: deps.now(),
-      event,
-      domainId: repository.domain.id,
-      repository: repository.name,
-      key,
-      version,
-      actor: context.caller.arn,
-      requestId: context.requestId,
-      detail: status === undefined ? {} : { from: status, to },
-    })),
-  );
+  assets: number,
+): JournalEntry {
+  const gone = to === "Deleted";
+  const change: VersionChange = {
+    operation: gone ? "Deleted" : "Updated",
+    state: gone ? status : to,
+    revision,
+    assetsAdded: 0,
+    assetsRemoved: gone || to === "Disposed" ? assets : 0,
+    assetsUpdated: 0,
+    metadataUpdated: false,
+    statusChanged: !gone && to !== status,
+  };
+  return {
+    ...lineOf(about),
+    event: gone ? "version-deleted" : "status-changed",
+    version,
+    detail: { from: status, to },
+    ...(gone || change.statusChanged ? { change } : {}),
+  };
 }

@@ -2,6 +2,7 @@
 import type { PackageKey } from "../core/coordinates.ts";
 import { packagePath } from "../core/coordinates.ts";
 import { notFound } from "../core/faults.ts";
+import type { VersionChange } from "../store/journal.ts";
 import { deleteTag, touchPackage, upsertTags } from "../store/packages.ts";
 import { findVersion, findVersions, updateDocuments } from "../store/versions.ts";
 import { authorizeRepository } from "./authorize.ts";
@@ -59,15 +60,27 @@ export async function rewriteDocuments(
   authorizeRepository(deps.region, context.caller, "PutPackageMetadata", repository, key);
   await changePackage(deps, repository, key, context, "documents-changed", async (tx, held) => {
     const rows = new Map((await findVersions(tx, [held.id])).map((row) => [row.version, row]));
-    for (const [version, change] of documents) {
+    const versions = new Map<string, VersionChange>();
+    for (const [version, texts] of documents) {
       const row = rows.get(version);
       if (row === undefined) throw versionNotHeld(repository, key, version);
-      await updateDocuments(tx, row.id, { ...change, revision: deps.newRevision() });
+      const revision = deps.newRevision();
+      await updateDocuments(tx, row.id, { ...texts, revision });
+      versions.set(version, { ...DOCUMENTS_CHANGED, state: row.status, revision });
     }
     await touchPackage(tx, held.id, deps.now());
-    return { result: undefined, detail: { versions: [...documents.keys()] } };
+    return { result: undefined, detail: {}, versions };
   });
 }
+
+const DOCUMENTS_CHANGED = {
+  operation: "Updated",
+  assetsAdded: 0,
+  assetsRemoved: 0,
+  assetsUpdated: 0,
+  metadataUpdated: true,
+  statusChanged: false,
+} as const;
 
 function versionNotHeld(repository: RepositoryRecord, key: PackageKey, version: string): Error {
   return notFound(

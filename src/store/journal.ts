@@ -71,9 +71,7 @@ export async function appendJournal(db: Queries, entries: readonly JournalEntry[
   if (entries.length === 0) return;
   const places = await findPlaces(db, entries);
   const rows = entries.map((entry) => rowOf(entry, places.get(placeName(entry))?.place));
-  const inserted = await db.insertInto("journal").values(rows).returning("seq").execute();
-  // Numbers are given in the order of the rows, but are not promised to be returned in it.
-  const seqs = inserted.map(({ seq }) => seq).sort((a, b) => a - b);
+  const seqs = await insertRows(db, rows);
   await enqueueEvents(
     db,
     entries.flatMap((entry, i) => {
@@ -87,6 +85,23 @@ export async function appendJournal(db: Queries, entries: readonly JournalEntry[
       }));
     }),
   );
+}
+
+/** SQLite takes 32,766 parameters to a statement. */
+const ROWS_PER_INSERT = 1_000;
+
+async function insertRows(
+  db: Queries,
+  rows: readonly ReturnType<typeof rowOf>[],
+): Promise<readonly number[]> {
+  const seqs: number[] = [];
+  for (let i = 0; i < rows.length; i += ROWS_PER_INSERT) {
+    const some = rows.slice(i, i + ROWS_PER_INSERT);
+    const inserted = await db.insertInto("journal").values(some).returning("seq").execute();
+    seqs.push(...inserted.map(({ seq }) => seq));
+  }
+  // Numbers are given in the order of the rows, but are not promised to be returned in it.
+  return seqs.sort((a, b) => a - b);
 }
 
 type Places = ReadonlyMap<string, NonNullable<Awaited<ReturnType<typeof findEventPlace>>>>;

@@ -416,3 +416,15 @@ export async function deleteAssetsOfVersions(
     .where("version", "in", versions);
   await db.deleteFrom("asset").where("package_version_id", "in", ids).execute();
 }
+
+/** How many assets each version of a package has; versions without any are left out. */
+export async function countAssets(db: Queries, packageId: number): Promise<ReadonlyMap<string, number>> {
+  const rows = await db
+    .selectFrom("asset as a")
+    .innerJoin("package_version as v", "v.id", "a.package_version_id")
+    .select(({ fn }) => ["v.version", fn.countAll<number>().as("assets")])
+    .where("v.package_id", "=", packageId)
+    .groupBy("v.version")
+    .execute();
+  return new Map(rows.map(({ version, assets }) => [version, Number(assets)]));
+}
