@@ -43,13 +43,14 @@ const isLocal = ({ target }: Import): boolean => target.endsWith(".ts") || targe
 /** Room → what it may import of ours. "(type)" marks rooms whose types alone may be named. */
 const MAY: Readonly<Record<string, readonly string[]>> = {
   core: [],
+  archives: ["core"],
   blobs: ["core"],
   upstream: ["core"],
   store: ["core", "blobs (type)", "registry (type)"],
   identity: ["core", "store"],
   registry: ["core", "store", "blobs", "upstream", "formats (type)"],
-  formats: ["core", "registry (type)"],
-  "formats/*": ["core", "registry", "formats", "http", "blobs (type)"],
+  formats: ["core", "registry (type)", "blobs (type)"],
+  "formats/*": ["core", "archives", "registry", "formats", "http", "blobs (type)"],
   aws: ["core", "registry", "store", "identity", "http", "blobs (type)", "formats (type)"],
   http: ["core"],
   cli: ["core", "store", "identity", "hall"],

@@ -2,15 +2,15 @@
 import type { PackageKey } from "../../core/coordinates.ts";
 import { conflict, invalid, notFound } from "../../core/faults.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { absence, sendJson } from "../answers.ts";
 import type { DoorRequest } from "../format.ts";
 import { readBody, readJson, requireJson } from "./body.ts";
 import type { DocumentWorker } from "./document-worker.ts";
 import { type MetadataUpdate, parseBody, readMetadataUpdate } from "./documents.ts";
 import { external } from "./external.ts";
 import { checkTag, nameOf, versionOfTarball } from "./names.ts";
-import { absence, filesOf, type Packuments, revOf } from "./packuments.ts";
+import { filesOf, type Packuments, revOf } from "./packuments.ts";
 import { REST_BYTES_MAX } from "./publish-body.ts";
-import { sendJson } from "./responses.ts";
 import { type VersionTexts, withDeprecation } from "./version-text.ts";
 
 export interface ChangesDeps {
@@ -194,7 +194,7 @@ export async function listTags(
     facts: await packuments.facts(view, "brief", request.baseUrl),
     files: filesOf(view),
   });
-  if (tags === undefined) throw absence(view, key);
+  if (tags === undefined) throw absence(view, nameOf(key));
   sendJson(request, 200, tags);
 }
 

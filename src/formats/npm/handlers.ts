@@ -2,6 +2,8 @@
 import type { PackageKey } from "../../core/coordinates.ts";
 import { invalid, notFound } from "../../core/faults.ts";
 import { type Route, Router } from "../../http/route.ts";
+import { absence, sendText } from "../answers.ts";
+import { createFiles } from "../files.ts";
 import type { DoorRequest, FormatDeps, FormatDoor } from "../format.ts";
 import {
   type ChangesDeps,
@@ -14,12 +16,11 @@ import {
   unpublishVersion,
 } from "./changes.ts";
 import { documentWorker } from "./document-worker.ts";
-import { parseName } from "./names.ts";
-import { absence, createPackuments, filesOf } from "./packuments.ts";
+import { ASSET_NAME, nameOf, parseName, versionOfTarball } from "./names.ts";
+import { createPackuments, filesOf } from "./packuments.ts";
 import { putPackage } from "./publish.ts";
-import { renderFault, sendText } from "./responses.ts";
+import { renderFault } from "./responses.ts";
 import { audit, bulkAdvisories, ping, refuseAccounts, refuseUnknown, search, whoami } from "./side.ts";
-import { createTarballs } from "./tarballs.ts";
 
 type Params = Readonly<Record<string, string>>;
 type Handler = (request: DoorRequest, params: Params) => Promise<void> | void;
@@ -31,7 +32,7 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
     worker: documentWorker,
     cacheBytes: limits.documentCacheBytes,
   });
-  const tarballs = createTarballs(registry, packuments);
+  const files = createFiles(registry);
   const changes: ChangesDeps = { registry, worker: documentWorker, packuments };
   const publishing = {
     registry,
@@ -45,9 +46,9 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
     const view = await registry.view(request.repository, key);
     const facts = await packuments.facts(view, "full", request.baseUrl);
     const text = await documentWorker.ask("manifest", { facts, files: filesOf(view), wanted });
-    if (text !== undefined) return sendText(request.res, request.method, 200, text);
+    if (text !== undefined) return sendText(request, 200, "application/json", text);
     if (view.trouble !== undefined || (facts.stored.length === 0 && view.external.length === 0))
-      throw absence(view, key);
+      throw absence(view, nameOf(key));
     throw notFound(
       `Version or tag '${wanted}' of ${request.segments[0]} was not found in repository '${request.repository.name}'.`,
       "package-version",
@@ -103,7 +104,13 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
     {
       method: "GET",
       pattern: "/:name/-/:file",
-      handler: named((request, key, { file = "" }) => tarballs.serve(request, key, file)),
+      handler: named((request, key, { file = "" }) =>
+        files.serve(request, key, file, () => ({
+          key,
+          version: versionOfTarball(key, file),
+          asset: ASSET_NAME,
+        })),
+      ),
     },
     {
       method: "PUT",

@@ -3,13 +3,13 @@ import type { BlobWriter, StagedBlob } from "../../blobs/blob-store.ts";
 import type { PackageKey } from "../../core/coordinates.ts";
 import { Fault, invalid } from "../../core/faults.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { sendJson } from "../answers.ts";
 import type { DoorRequest, FormatLimits } from "../format.ts";
 import { differences } from "./agreement.ts";
 import { bodyChunks, requireJson } from "./body.ts";
 import { checkDeclaredDist, describe, parseBody, readPublish } from "./documents.ts";
 import { ASSET_NAME, nameOf } from "./names.ts";
 import { createPublishBodyScanner, type PublishBody, REST_BYTES_MAX } from "./publish-body.ts";
-import { sendJson } from "./responses.ts";
 import { createTarballReader, type Packed, type TarballReader } from "./tarball.ts";
 import { makeVersionTexts } from "./version-text.ts";
 

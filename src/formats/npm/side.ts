@@ -3,11 +3,11 @@ import { gunzipSync } from "node:zlib";
 import type { PackageKey } from "../../core/coordinates.ts";
 import { Fault, invalid, notFound } from "../../core/faults.ts";
 import type { Registry, SearchHit } from "../../registry/registry.ts";
+import { printable, sendJson } from "../answers.ts";
 import type { DoorRequest } from "../format.ts";
 import { readJson } from "./body.ts";
 import { isObject, type Json } from "./documents.ts";
 import { nameOf, parseName } from "./names.ts";
-import { printable, sendJson } from "./responses.ts";
 
 const AUDIT_BYTES_MAX = 16 * 1024 * 1024;
 const SEARCH_SIZE_MAX = 250;

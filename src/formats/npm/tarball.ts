@@ -2,7 +2,7 @@
 import { createGunzip, gunzipSync } from "node:zlib";
 import { invalid } from "../../core/faults.ts";
 import { nestsTooDeeply } from "./nesting.ts";
-import { createTarReader, type TarEntry, TarError } from "./tar.ts";
+import { createTarReader, type TarEntry, TarError } from "../../archives/tar.ts";
 
 export interface TarballLimits {
   /** Members of the archive. */

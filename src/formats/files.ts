@@ -1,27 +1,42 @@
-// GET and HEAD of a tarball: from memory, from the blob store in part or whole, or while it is still arriving.
-import type { Readable } from "node:stream";
+// GET and HEAD of a version's file, for every format: from memory, from the blob store in part or whole, or while it is still arriving.
 import { pipeline } from "node:stream/promises";
 import { LRUCache } from "lru-cache";
-import type { ByteRange } from "../../blobs/blob-store.ts";
-import type { PackageKey } from "../../core/coordinates.ts";
-import type { FoundAsset, Registry } from "../../registry/registry.ts";
-import type { DoorRequest } from "../format.ts";
-import { matchesEtag } from "./headers.ts";
-import { ASSET_NAME, versionOfTarball } from "./names.ts";
-import type { Packuments } from "./packuments.ts";
+import type { PackageKey } from "../core/coordinates.ts";
+import type { AssetSource, FoundAsset, Registry } from "../registry/registry.ts";
+import type { DoorRequest } from "./format.ts";
+import { matchesEtag, parseRange } from "./headers.ts";
+
+/** One file as a client asks for it. */
+export interface FileQuestion {
+  readonly key: PackageKey;
+  readonly version: string;
+  readonly asset: string;
+  /** application/octet-stream when left out. */
+  readonly contentType?: string;
+}
 
 /** An answer to repeat while nothing it depends on has changed. */
 interface Known {
   readonly asset: FoundAsset;
   readonly current: () => boolean;
   readonly headers: string[];
-  /** Set for small tarballs, whose bytes the registry keeps. */
+  readonly contentType: string;
+  /** Set for small files, whose bytes the registry keeps. */
   bytes: Buffer | undefined;
 }
 
-export interface Tarballs {
-  /** Answers synchronously when the same tarball was asked for lately and is small. */
-  serve(request: DoorRequest, key: PackageKey, file: string): Promise<void> | void;
+export interface Files {
+  /**
+   * Answers at once when this repository was asked for the same path lately and the file is small. `place` names the
+   * file within the repository, as the path does; `question` is asked only when the answer is not at hand. Throws what
+   * Registry.asset throws.
+   */
+  serve(
+    request: DoorRequest,
+    key: PackageKey,
+    place: string,
+    question: () => FileQuestion,
+  ): Promise<void> | void;
 }
 
 const KNOWN_MAX = 20_000;
@@ -29,17 +44,22 @@ const KNOWN_MAX = 20_000;
 const KNOWN_BYTES_MAX = 16 * 1024 * 1024;
 const KNOWN_ENTRY_BYTES = 1_000;
 
-export function createTarballs(registry: Registry, packuments: Packuments): Tarballs {
+export function createFiles(registry: Registry): Files {
   const cache = new LRUCache<string, Known>({
     max: KNOWN_MAX,
     maxSize: KNOWN_BYTES_MAX,
     sizeCalculation: ({ bytes }) => (bytes?.length ?? 0) + KNOWN_ENTRY_BYTES,
   });
 
-  function serve(request: DoorRequest, key: PackageKey, file: string): Promise<void> | void {
+  function serve(
+    request: DoorRequest,
+    key: PackageKey,
+    path: string,
+    question: () => FileQuestion,
+  ): Promise<void> | void {
     const { req, repository } = request;
     registry.authorize(request.caller, "ReadFromRepository", repository, key);
-    const place = `${repository.id} ${key.namespace}/${key.name}/${file}`;
+    const place = `${repository.id} ${key.namespace}/${key.name}/${path}`;
     const known = cache.get(place);
     if (known !== undefined && known.current()) {
       if (
@@ -53,27 +73,24 @@ export function createTarballs(registry: Registry, packuments: Packuments): Tarb
       }
       return sendHeld(request, known);
     }
-    return find(request, key, file, place);
+    return find(request, question(), place);
   }
 
-  async function find(request: DoorRequest, key: PackageKey, file: string, place: string): Promise<void> {
-    const version = versionOfTarball(key, file);
-    const { repository } = request;
-    // Taken before the look, so that a change in between voids what is remembered.
-    const view = packuments.currentView(repository, key);
-    const source = await registry.asset(repository, key, version, ASSET_NAME, request);
-    if (source.kind === "arriving") return sendArriving(request, source);
-    const current = source.current ?? (view === undefined ? undefined : () => view.current());
-    const headers = headersOf(source.asset);
+  async function find(request: DoorRequest, question: FileQuestion, place: string): Promise<void> {
+    const { key, version, asset, contentType = "application/octet-stream" } = question;
+    const source = await registry.asset(request.repository, key, version, asset, request);
+    if (source.kind === "arriving") return sendArriving(request, source, contentType);
+    const headers = headersOf(source.asset, contentType);
     const bytes = await registry.smallAsset(source.asset);
-    const known: Known = { asset: source.asset, headers, bytes, current: current ?? (() => false) };
-    if (current !== undefined) cache.set(place, known);
+    const current = source.current ?? (() => false);
+    const known: Known = { asset: source.asset, headers, contentType, bytes, current };
+    if (source.current !== undefined) cache.set(place, known);
     return sendHeld(request, known);
   }
 
   async function sendHeld(
     { req, res, method }: DoorRequest,
-    { asset, headers, bytes }: Known,
+    { asset, headers, bytes, contentType }: Known,
   ): Promise<void> {
     const etag = etagOf(asset);
     if (matchesEtag(req.headers["if-none-match"], etag)) {
@@ -93,7 +110,7 @@ export function createTarballs(registry: Registry, packuments: Packuments): Tarb
     if (range === undefined) res.writeHead(200, headers);
     else
       res.writeHead(206, [
-        ...headersOf(asset, range.end - range.start + 1),
+        ...headersOf(asset, contentType, range.end - range.start + 1),
         "content-range",
         `bytes ${range.start}-${range.end}/${asset.size}`,
       ]);
@@ -109,10 +126,11 @@ export function createTarballs(registry: Registry, packuments: Packuments): Tarb
 /** On its way in: no length to be sure of but the one announced, no ETag yet, and no ranges. */
 async function sendArriving(
   { res, method }: DoorRequest,
-  source: { readonly size: number | undefined; readonly follow: () => Readable },
+  source: Extract<AssetSource, { kind: "arriving" }>,
+  contentType: string,
 ): Promise<void> {
   const length = source.size === undefined ? [] : ["content-length", String(source.size)];
-  res.writeHead(200, ["content-type", "application/octet-stream", ...length, ...COMMON]);
+  res.writeHead(200, ["content-type", contentType, ...length, ...COMMON]);
   if (method === "HEAD") res.end();
   // A failure on the way, such as a wrong digest, ends in a cut connection and never in a whole body.
   else await pipeline(source.follow(), res);
@@ -128,11 +146,11 @@ const COMMON = [
   "attachment",
 ];
 
-function headersOf(asset: FoundAsset, length = asset.size): string[] {
+function headersOf(asset: FoundAsset, contentType: string, length = asset.size): string[] {
   const modified = new Date(asset.publishedAt).toUTCString();
   return [
     "content-type",
-    "application/octet-stream",
+    contentType,
     "content-length",
     String(length),
     "etag",
@@ -153,22 +171,4 @@ function etagOf({ sha256 }: FoundAsset): string {
 function mayRange(condition: string | string[] | undefined, asset: FoundAsset): boolean {
   if (condition === undefined) return true;
   return condition === etagOf(asset) || condition === new Date(asset.publishedAt).toUTCString();
-}
-
-/** One range of bytes. Several, other units and what cannot be read are ignored, as HTTP allows: then the whole is sent. */
-export function parseRange(
-  header: string | undefined,
-  size: number,
-): ByteRange | "unsatisfiable" | undefined {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? "");
-  const [, first = "", last = ""] = match ?? [];
-  if (match === null || (first === "" && last === "")) return undefined;
-  if (first === "") {
-    const length = Math.min(Number(last), size);
-    return length === 0 ? "unsatisfiable" : { start: size - length, end: size - 1 };
-  }
-  const start = Number(first);
-  const end = last === "" ? size - 1 : Math.min(Number(last), size - 1);
-  if (last !== "" && Number(last) < start) return undefined;
-  return start >= size ? "unsatisfiable" : { start, end };
 }

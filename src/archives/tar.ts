@@ -144,7 +144,7 @@ function checksum(block: Buffer): number {
   return sum;
 }
 
-/** Also the base-256 form of sizes over 8 GB is refused: no npm package is that large. */
+/** Also the base-256 form of sizes over 8 GB is refused: no package is that large. */
 function octal(block: Buffer, start: number, length: number): number {
   const digits = block
     .toString("latin1", start, start + length)

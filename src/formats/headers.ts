@@ -1,13 +1,12 @@
 // Request headers that decide which representation is sent, or whether one is; pure, with answers remembered where clients repeat themselves.
 import type { IncomingHttpHeaders } from "node:http";
-import type { Form } from "./packument-text.ts";
-
-export const BRIEF_TYPE = "application/vnd.npm.install-v1+json";
+import type { ByteRange } from "../blobs/blob-store.ts";
 
 /** Clients send a handful of different values; hostile ones must not fill memory. */
 const REMEMBERED_MAX = 200;
 
-function remembered<T>(decide: (header: string) => T): (header: string) => T {
+/** Decides once per value of a header. */
+export function remembered<T>(decide: (header: string) => T): (header: string) => T {
   const known = new Map<string, T>();
   return (header) => {
     let answer = known.get(header);
@@ -20,18 +19,6 @@ function remembered<T>(decide: (header: string) => T): (header: string) => T {
   };
 }
 
-/** The abbreviated form only for who names it, and likes it no less than plain JSON (RFC 9110, 12.5.1). */
-const formOf = remembered((accept: string): Form => {
-  const qualities = parseQualities(accept);
-  const brief = qualities.get(BRIEF_TYPE) ?? 0;
-  const full = qualities.get("application/json") ?? 0;
-  return brief > 0 && brief >= full ? "brief" : "full";
-});
-
-export function wantsForm(accept: string | undefined): Form {
-  return accept === undefined ? "full" : formOf(accept);
-}
-
 const gzipOf = remembered((encodings: string): boolean => {
   const qualities = parseQualities(encodings);
   return (qualities.get("gzip") ?? qualities.get("x-gzip") ?? qualities.get("*") ?? 0) > 0;
@@ -41,7 +28,8 @@ export function wantsGzip(encodings: string | string[] | undefined): boolean {
   return encodings !== undefined && gzipOf(String(encodings));
 }
 
-function parseQualities(header: string): Map<string, number> {
+/** The members of an Accept-like header and how much each is liked, 0 to 1; names in lower case (RFC 9110, 12.4.2). */
+export function parseQualities(header: string): Map<string, number> {
   const qualities = new Map<string, number>();
   for (const part of header.split(",")) {
     const [name = "", ...parameters] = part.split(";").map((text) => text.trim().toLowerCase());
@@ -65,4 +53,22 @@ export function matchesEtag(header: string | undefined, etag: string): boolean {
 /** A client that wants the public registry asked now. */
 export function asksFresh(headers: IncomingHttpHeaders): boolean {
   return headers["cache-control"]?.includes("no-cache") === true;
+}
+
+/** One range of bytes. Several, other units and what cannot be read are ignored, as HTTP allows: then the whole is sent. */
+export function parseRange(
+  header: string | undefined,
+  size: number,
+): ByteRange | "unsatisfiable" | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? "");
+  const [, first = "", last = ""] = match ?? [];
+  if (match === null || (first === "" && last === "")) return undefined;
+  if (first === "") {
+    const length = Math.min(Number(last), size);
+    return length === 0 ? "unsatisfiable" : { start: size - length, end: size - 1 };
+  }
+  const start = Number(first);
+  const end = last === "" ? size - 1 : Math.min(Number(last), size - 1);
+  if (last !== "" && Number(last) < start) return undefined;
+  return start >= size ? "unsatisfiable" : { start, end };
 }
