@@ -1,22 +1,5 @@
-// The thread on which large documents are read and put together, so that no client waits behind another's megabytes.
-import { parentPort } from "node:worker_threads";
-import { Fault } from "../../core/faults.ts";
-import { answer, type Job } from "./packument-jobs.ts";
+// The module that npm's document thread runs.
+import { answerJobs } from "../document-thread.ts";
+import { answer } from "./packument-jobs.ts";
 
-const port = parentPort;
-if (port === null) throw new Error("packument-worker runs as a worker thread only");
-
-port.on("message", ({ id, job }: { id: number; job: Job }) => {
-  answer(job).then(
-    (result) =>
-      port.postMessage({ id, result }, result instanceof Uint8Array ? [result.buffer as ArrayBuffer] : []),
-    (error: unknown) => port.postMessage({ id, error: describeError(error) }),
-  );
-});
-
-/** Errors lose their class between threads. */
-function describeError(error: unknown) {
-  if (error instanceof Fault)
-    return { fault: { code: error.code, message: error.message, detail: error.detail } };
-  return { message: String(error), code: (error as NodeJS.ErrnoException).code };
-}
+answerJobs(answer);

@@ -1,0 +1,23 @@
+// The thread on which a format's large documents are read and put together, so that no client waits behind another's megabytes.
+import { parentPort } from "node:worker_threads";
+import { Fault } from "../core/faults.ts";
+
+/** Answers the questions that createDocumentWorker's `ask` sends. Call it once, in the module that the thread runs. */
+export function answerJobs<Job>(answer: (job: Job) => Promise<unknown>): void {
+  const port = parentPort;
+  if (port === null) throw new Error("this module runs as a worker thread only");
+  port.on("message", ({ id, job }: { id: number; job: Job }) => {
+    answer(job).then(
+      (result) =>
+        port.postMessage({ id, result }, result instanceof Uint8Array ? [result.buffer as ArrayBuffer] : []),
+      (error: unknown) => port.postMessage({ id, error: describeError(error) }),
+    );
+  });
+}
+
+/** Errors lose their class between threads. */
+function describeError(error: unknown) {
+  if (error instanceof Fault)
+    return { fault: { code: error.code, message: error.message, detail: error.detail } };
+  return { message: String(error), code: (error as NodeJS.ErrnoException).code };
+}
