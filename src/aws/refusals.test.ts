@@ -59,12 +59,17 @@ async function send(
     const value = input[name];
     if (value === undefined || member.shape === "Asset") continue;
     const wire = member.locationName ?? name;
-    if (member.location === "querystring") pairs.push(`${wire}=${encodeURIComponent(String(value))}`);
-    else if (member.location === "header") headers[wire] = String(value);
+    if (member.location === "querystring") pairs.push(`${wire}=${encodeURIComponent(inWords(value))}`);
+    else if (member.location === "header") headers[wire] = inWords(value);
     else json[wire] = value;
   }
   const bytes = body ?? (Object.keys(json).length > 0 ? JSON.stringify(json) : "");
   return ask(http.method, `${http.requestUri}?${pairs.join("&")}`, headers, bytes);
+}
+
+/** As query and headers carry it. */
+function inWords(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 async function ask(

@@ -168,7 +168,7 @@ onEveryDatabase("the API", (open) => {
       });
     });
 
-    test("402 more than ten upstreams (4.1.1); 400 a cycle or itself (4.1.3)", async () => {
+    test("402 UpdateRepository with more than ten upstreams (4.1.1); 400 a cycle or itself (4.1.3)", async () => {
       for (const name of ["r1", "r2"]) await repository(name);
       const eleven = Array.from({ length: 11 }, (_, i) => ({ repositoryName: `up${i}` }));
       await expect(client.updateRepository({ ...R1, upstreams: eleven })).rejects.toMatchObject({
@@ -247,7 +247,7 @@ onEveryDatabase("the API", (open) => {
       expect(seen).toEqual(["api", "web-a", "web-b", "web-z"]);
     });
 
-    test("200 AssociateExternalConnection, shown as AVAILABLE (1.4.3); 409 a second one (4.1.4); 400 an unknown one; 200 and 404 Disassociate", async () => {
+    test("200 AssociateExternalConnection, shown as AVAILABLE (1.4.3); 409 a second one (4.1.4); 400 an unknown one; 200 and 404 DisassociateExternalConnection", async () => {
       await repository();
       const { repository: connected } = await client.associateExternalConnection({
         ...R1,
@@ -313,7 +313,7 @@ onEveryDatabase("the API", (open) => {
       }
     });
 
-    test("400 durations from 1 to 899 and over 43200 (6.1.1); 404 an absent domain", async () => {
+    test("400 GetAuthorizationToken for 1 to 899 or over 43200 seconds (6.1.1); 404 an absent domain", async () => {
       for (const durationSeconds of [1, 899, 43_201]) {
         await expect(client.getAuthorizationToken({ domain: "d1", durationSeconds })).rejects.toMatchObject({
           name: "ValidationException",
@@ -324,7 +324,7 @@ onEveryDatabase("the API", (open) => {
       });
     });
 
-    test("403 without sts:GetServiceBearerToken (6.1.2)", async () => {
+    test("403 GetAuthorizationToken without sts:GetServiceBearerToken (6.1.2)", async () => {
       const half = await api.clientFor("half", [
         { Statement: [{ Effect: "Allow", Action: "codeartifact:*", Resource: "*" }] },
       ]);

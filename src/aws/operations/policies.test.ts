@@ -44,7 +44,7 @@ onEveryDatabase("policies and tags in the API", (open) => {
     client.putRepositoryPermissionsPolicy({ ...R1, policyDocument, ...more });
 
   describe("one policy", () => {
-    test("200 Put, Get and Delete answer the document as it was given, under a new revision each time (6.2.2)", async () => {
+    test("200 PutDomainPermissionsPolicy, GetDomainPermissionsPolicy and DeleteDomainPermissionsPolicy answer the document as it was given, under a new revision each time (6.2.2)", async () => {
       const document = policy({ Action: "codeartifact:DescribeDomain" });
       const first = (await putDomain(document)).policy;
       expect(first).toEqual({ resourceArn: `${ARN}:domain/d1`, revision: expect.any(String), document });
@@ -74,7 +74,7 @@ onEveryDatabase("policies and tags in the API", (open) => {
       });
     });
 
-    test("409 Put or Delete at another revision than the one named, and nothing is changed (6.2.2)", async () => {
+    test("409 PutDomainPermissionsPolicy or DeleteDomainPermissionsPolicy at another revision than the one named, and nothing is changed (6.2.2)", async () => {
       const document = policy({ Action: "codeartifact:DescribeDomain" });
       const conflict = { name: "ConflictException", resourceType: "domain", resourceId: "d1" };
       await expect(putDomain(document, { policyRevision: "old" })).rejects.toMatchObject(conflict);
@@ -89,7 +89,7 @@ onEveryDatabase("policies and tags in the API", (open) => {
       await putDomain(document, { policyRevision: now?.revision });
     });
 
-    test("400 a document that is no policy, with what is wrong; nothing is stored", async () => {
+    test("400 PutDomainPermissionsPolicy of a document that is no policy, with what is wrong; nothing is stored", async () => {
       await expect(putDomain(policy({ Effect: "allow", Action: "*" }))).rejects.toMatchObject({
         name: "ValidationException",
         message: expect.stringMatching(/Effect of statement 1 must be "Allow" or "Deny"/),
@@ -99,7 +99,7 @@ onEveryDatabase("policies and tags in the API", (open) => {
       });
     });
 
-    test("400 a policy that locks out its author, unless its Id confirms it", async () => {
+    test("400 PutRepositoryPermissionsPolicy of a policy that locks out its author, unless its Id confirms it", async () => {
       const statement = { Effect: "Deny", Principal: "*", Action: "codeartifact:*PermissionsPolicy" };
       await expect(putRepository(policy(statement))).rejects.toMatchObject({
         name: "ValidationException",
@@ -248,7 +248,7 @@ onEveryDatabase("policies and tags in the API", (open) => {
       await expect(client.tagResource({ resourceArn, tags })).rejects.toMatchObject({ name });
     });
 
-    test("400 one key twice; 402 more than 200 on one resource", async () => {
+    test("400 TagResource with one key twice; 402 more than 200 on one resource", async () => {
       const resourceArn = `${ARN}:domain/d1`;
       const twice = [
         { key: "a", value: "1" },

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openApi, type TestApi } from "../../../test/api.ts";
 import { AT_THE_DOOR, GENERIC, INPUTS, NEVER, POLICY, REFUSALS } from "../../../test/api-refusals.ts";
 import { onEveryDatabase } from "../../../test/databases.ts";
+import { openDatabase } from "../../store/database.ts";
 import { loadModel, structureOf } from "../model/model.ts";
 import { operations } from "./index.ts";
 
@@ -37,6 +38,21 @@ onEveryDatabase("a refusal", (open) => {
       });
     });
   }
+});
+
+describe("the input that refusals change", () => {
+  test.each(Object.entries(INPUTS).filter(([operation]) => isThere(operation)))(
+    "200 %s: it is good, and the answer is within the model",
+    async (operation, input) => {
+      const api = await openApi(await openDatabase(":memory:"));
+      await setScene(api);
+      await expect(call(api.client, operation, input)).resolves.toMatchObject({
+        $metadata: { httpStatusCode: 200 },
+      });
+      expect(api.errors).toEqual([]);
+      await api.close();
+    },
+  );
 });
 
 /** Domain d1 with r1, which holds left-pad and is connected, an empty r2, a group, policies and a tag; and a bare domain. */
