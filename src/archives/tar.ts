@@ -1,15 +1,10 @@
 // A strict reader of tar archives: pushed bytes in, entries out, and anything that two readers could read two ways refused.
 
-/** One member of the archive; `data` comes in pieces between `entry` calls. */
-export interface TarEntry {
-  readonly path: string;
-  readonly kind: "file" | "directory" | "other";
-  readonly size: number;
-}
+import { type ArchiveEntry, ArchiveError } from "./archive.ts";
 
 export interface TarSink {
   /** Called at each member's header. Return true to be given its bytes. May throw to refuse the archive. */
-  entry(entry: TarEntry): boolean;
+  entry(entry: ArchiveEntry): boolean;
   data(bytes: Uint8Array): void;
 }
 
@@ -18,9 +13,6 @@ export interface TarReader {
   /** Throws when the archive stops in the middle of a member. */
   end(): void;
 }
-
-/** The archive is broken or ambiguous; the message says how. */
-export class TarError extends Error {}
 
 const BLOCK = 512;
 /** Path records of more than this are nobody's honest path. */
@@ -57,7 +49,7 @@ export function createTarReader(sink: TarSink): TarReader {
       ended = true;
       return;
     }
-    if (ended) throw new TarError("there is data after the end of the archive");
+    if (ended) throw new ArchiveError("there is data after the end of the archive");
     const { path, type, size } = parseHeader(block);
     remaining = size;
     padding = (BLOCK - (size % BLOCK)) % BLOCK;
@@ -65,7 +57,8 @@ export function createTarReader(sink: TarSink): TarReader {
     const kind =
       type === "0" || type === "\0" || type === "7" ? "file" : type === "5" ? "directory" : "other";
     const name = extended?.path ?? path;
-    if ((extended?.size ?? size) !== size) throw new TarError("a member's size is told twice, differently");
+    if ((extended?.size ?? size) !== size)
+      throw new ArchiveError("a member's size is told twice, differently");
     extended = undefined;
     state = "body";
     wanted = sink.entry({
@@ -76,9 +69,9 @@ export function createTarReader(sink: TarSink): TarReader {
   }
 
   function extension(type: string, size: number): void {
-    if (type === "K") throw new TarError("it holds a link");
-    if (size > EXTENSION_BYTES_MAX) throw new TarError("an extended header is too large");
-    if (extended !== undefined) throw new TarError("a member has its path told twice");
+    if (type === "K") throw new ArchiveError("it holds a link");
+    if (size > EXTENSION_BYTES_MAX) throw new ArchiveError("an extended header is too large");
+    if (extended !== undefined) throw new ArchiveError("a member has its path told twice");
     extensionType = type;
     state = "extension";
   }
@@ -114,7 +107,7 @@ export function createTarReader(sink: TarSink): TarReader {
     push,
     end() {
       if (state !== "header" || heldBytes > 0 || extended !== undefined)
-        throw new TarError("it is cut short");
+        throw new ArchiveError("it is cut short");
     },
   };
 }
@@ -127,8 +120,8 @@ function isZero(block: Buffer): boolean {
 function parseHeader(block: Buffer): { path: string; type: string; size: number } {
   const magic = block.toString("latin1", 257, 263);
   if (magic !== "ustar\0" && magic !== "ustar ")
-    throw new TarError("it is not a tar archive of the ustar or GNU kind");
-  if (checksum(block) !== octal(block, 148, 8)) throw new TarError("a header's checksum is wrong");
+    throw new ArchiveError("it is not a tar archive of the ustar or GNU kind");
+  if (checksum(block) !== octal(block, 148, 8)) throw new ArchiveError("a header's checksum is wrong");
   const prefix = magic === "ustar\0" ? text(block, 345, 155) : "";
   const name = text(block, 0, 100);
   return {
@@ -150,7 +143,7 @@ function octal(block: Buffer, start: number, length: number): number {
     .toString("latin1", start, start + length)
     .replace(/^ +/, "")
     .replace(/[\0 ].*$/s, "");
-  if (!/^[0-7]*$/.test(digits)) throw new TarError("a header holds a bad number");
+  if (!/^[0-7]*$/.test(digits)) throw new ArchiveError("a header holds a bad number");
   return digits === "" ? 0 : Number.parseInt(digits, 8);
 }
 
@@ -163,7 +156,7 @@ function utf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new TarError("a path is not UTF-8");
+    throw new ArchiveError("a path is not UTF-8");
   }
 }
 
@@ -178,10 +171,11 @@ function readExtension(type: string, body: Buffer): Extended | undefined {
   if (type === "L") return { path: utf8(body).replace(/\0.*$/s, "") };
   const found: { path?: string; size?: number } = {};
   for (const [name, value] of paxRecords(body)) {
-    if (name === "linkpath") throw new TarError("it holds a link");
-    if (name.startsWith("GNU.sparse")) throw new TarError("it holds a sparse file");
+    if (name === "linkpath") throw new ArchiveError("it holds a link");
+    if (name.startsWith("GNU.sparse")) throw new ArchiveError("it holds a sparse file");
     if (name !== "path" && name !== "size") continue;
-    if (type === "g" || Object.hasOwn(found, name)) throw new TarError(`a member has its ${name} told twice`);
+    if (type === "g" || Object.hasOwn(found, name))
+      throw new ArchiveError(`a member has its ${name} told twice`);
     if (name === "path") found.path = value;
     else found.size = Number(value);
   }
@@ -202,7 +196,7 @@ function* paxRecords(body: Buffer): Generator<[string, string]> {
       equals < 0 ||
       equals >= at + length
     ) {
-      throw new TarError("an extended header cannot be read");
+      throw new ArchiveError("an extended header cannot be read");
     }
     yield [utf8(body.subarray(space + 1, equals)), utf8(body.subarray(equals + 1, at + length - 1))];
     at += length;

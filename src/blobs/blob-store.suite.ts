@@ -57,6 +57,16 @@ export function blobStoreSuite({ name, make, largeBytes, memoryBounded }: SuiteO
         await writer.discard();
       });
 
+      test("can be read anywhere between finish and release, and not past its end", async () => {
+        const writer = await stage(store, bytes, 7001);
+        const { size } = await writer.finish();
+        const half = Math.floor(size / 2);
+        expect(Buffer.from(await writer.readAt(half, size - half))).toEqual(bytes.subarray(half));
+        expect((await writer.readAt(size, 0)).length).toBe(0);
+        await expect(writer.readAt(half, size - half + 1)).rejects.toThrow("past its end");
+        await writer.discard();
+      });
+
       test("is invisible until committed, and then reads back whole", async () => {
         const { sha256 } = expectedOf(bytes).digests;
         const writer = await stage(store, bytes);

@@ -27,6 +27,11 @@ export interface BlobWriter {
   /** No more bytes: flushes them to the store's staging place and tells size and digests. Still invisible. */
   finish(): Promise<StagedBlob>;
   /**
+   * After `finish` and before `release` or `discard`: these very bytes of what was written, for formats whose archives
+   * are read from their end. Rejects when they reach past the end.
+   */
+  readAt(position: number, length: number): Promise<Uint8Array>;
+  /**
    * Follows the bytes from the first one while they are still being written: yields what there is, waits for more.
    * Ends once `release` was called; fails when the blob was discarded. The last `FOLLOW_HOLDBACK` bytes are withheld
    * until `release`, so that a reader never holds a whole body whose digest turned out wrong or that nobody recorded.

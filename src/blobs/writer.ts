@@ -64,6 +64,18 @@ export function createWriter(spool: Spool, keeper: Keeper): BlobWriter {
       finished ??= digest();
       return finished;
     },
+    async readAt(position, length) {
+      await finished;
+      checkWanted();
+      if (position < 0 || position + length > spool.size) throw new Error("A blob was read past its end.");
+      const pieces: Uint8Array[] = [];
+      for (let at = position; at < position + length; ) {
+        const piece = await spool.readAt(at, position + length - at);
+        pieces.push(piece);
+        at += piece.length;
+      }
+      return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces);
+    },
     commit() {
       if (finished === undefined)
         return Promise.reject(new Error("A blob is finished before it is committed."));
