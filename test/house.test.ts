@@ -53,7 +53,8 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   "formats/*": ["core", "archives", "registry", "formats", "http", "blobs (type)"],
   aws: ["core", "registry", "store", "identity", "http", "blobs (type)", "formats (type)"],
   http: ["core"],
-  cli: ["core", "store", "identity", "hall"],
+  events: ["core", "store", "registry (type)"],
+  cli: ["core", "store", "identity", "events", "hall"],
 };
 
 test("every room imports only what the house allows it", () => {

@@ -28,6 +28,8 @@ export interface Database {
   lockPackage(tx: Transaction<Schema>, domainId: number, key: PackageKey): Promise<void>;
   /** Inside `write`: the only one that changes what a domain consists of (repositories, upstreams, groups); waits for package decisions. */
   lockDomain(tx: Transaction<Schema>, domainId: number): Promise<void>;
+  /** Whether several processes write at a time, so that claiming rows must step over those that another one is claiming. */
+  readonly skipsLocked: boolean;
   /** Number that changes when another process wrote to the database (PostgreSQL: to identities or domains). */
   foreignChanges(): number;
   /** Resolves when the database answers. */
@@ -62,6 +64,7 @@ function openSqlite(path: string): Database {
     write: (work) => kysely.connection().execute((connection) => immediateTransaction(connection, work)),
     lockPackage: () => Promise.resolve(), // BEGIN IMMEDIATE already makes it the only writer
     lockDomain: () => Promise.resolve(),
+    skipsLocked: false,
     foreignChanges: () => (dataVersion.get() as { data_version: number }).data_version,
     probe: async () => void (await sql`select 1`.execute(kysely)),
     close: () => kysely.destroy(),
@@ -127,6 +130,7 @@ async function openPostgres(url: string): Promise<Database> {
     async lockDomain(tx, domainId) {
       await sql`select pg_advisory_xact_lock(${LOCK_SPACE}::int, ${domainId}::int)`.execute(tx);
     },
+    skipsLocked: true,
     foreignChanges: () => notices.count(),
     probe: async () => void (await sql`select 1`.execute(kysely)),
     async close() {

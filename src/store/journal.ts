@@ -1,10 +1,12 @@
 // The append-only record of what was let in, kept out or changed, written in the same transaction as what it tells.
 import { randomUUID } from "node:crypto";
-import type { PackageKey } from "../core/coordinates.ts";
+import type { Selectable } from "kysely";
+import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import type { VersionStatus } from "../registry/registry.ts";
 import type { Queries } from "./database.ts";
 import type { EventPlace } from "./outbox.ts";
 import { enqueueEvents, findEventPlace } from "./outbox.ts";
+import type { Schema } from "./schema.ts";
 
 export type JournalEvent =
   | "published"
@@ -177,12 +179,18 @@ export async function appendDomainJournal(
     .execute();
 }
 
+/** An entry as it is in the journal. */
+export interface JournalRecord extends Omit<JournalEntry, "change"> {
+  readonly seq: number;
+  readonly change?: VersionEvent;
+}
+
 /** A package's entries in the order they were written. */
 export async function readJournal(
   db: Queries,
   domainId: number,
   key: PackageKey,
-): Promise<readonly (JournalEntry & { readonly seq: number })[]> {
+): Promise<readonly JournalRecord[]> {
   const rows = await db
     .selectFrom("journal")
     .selectAll()
@@ -192,7 +200,17 @@ export async function readJournal(
     .where("package", "=", key.name)
     .orderBy("seq")
     .execute();
-  return rows.map((row) => ({
+  return rows.map(recordOf);
+}
+
+export async function readEntry(db: Queries, seq: number): Promise<JournalRecord | undefined> {
+  const row = await db.selectFrom("journal").selectAll().where("seq", "=", seq).executeTakeFirst();
+  return row && recordOf(row);
+}
+
+function recordOf(row: Selectable<Schema["journal"]>): JournalRecord {
+  const key = { format: row.format as PackageFormat, namespace: row.namespace, name: row.package };
+  return {
     seq: row.seq,
     at: row.at,
     event: row.event as JournalEvent,
@@ -204,5 +222,5 @@ export async function readJournal(
     requestId: row.request_id,
     detail: JSON.parse(row.detail) as Record<string, unknown>,
     ...(row.change === null ? {} : { change: JSON.parse(row.change) as VersionEvent }),
-  }));
+  };
 }
