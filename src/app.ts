@@ -12,9 +12,12 @@ import type { Config } from "./config.ts";
 import { createConnections } from "./connections.ts";
 import type { PackageFormat } from "./core/coordinates.ts";
 import { createDoors } from "./doors.ts";
+import type { Dispatcher } from "./events/dispatcher.ts";
+import { startDispatcher } from "./events/dispatcher.ts";
 import type { Format } from "./formats/format.ts";
 import { npm } from "./formats/npm/index.ts";
 import { createLog } from "./http/log.ts";
+import type { Metrics } from "./http/metrics.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { createHttpServer } from "./http/server.ts";
 import { ensureAdministrator } from "./identity/first-start.ts";
@@ -146,6 +149,9 @@ export async function startApp(config: Config): Promise<App> {
   const address = await server.listen(config.listen.host, config.listen.port);
   const sweep = startSweeping(deps, claims);
   const useRecord = startRecordingUse(deps, identities);
+  const giveUpMs = config.webhookDays * DAY_MS;
+  const dispatcher = startDispatcher({ database, region: config.region, log, now, giveUpMs });
+  tellDeliveries(metrics, dispatcher);
   log.info({ address, data: config.data, database: database.engine }, "serving");
 
   return {
@@ -153,7 +159,7 @@ export async function startApp(config: Config): Promise<App> {
     async close(graceMs) {
       clearInterval(sweep);
       clearInterval(useRecord);
-      await server.close(graceMs);
+      await Promise.all([server.close(graceMs), dispatcher.close(Math.min(graceMs, DELIVERY_GRACE_MS))]);
       await connections.close();
       await registry.settled();
       await identities.recordUse();
@@ -163,6 +169,19 @@ export async function startApp(config: Config): Promise<App> {
       await database.close();
     },
   };
+}
+
+const DAY_MS = 24 * 60 * 60_000;
+/** A receiver that has not answered by then is told again after the next start. */
+const DELIVERY_GRACE_MS = 5_000;
+
+function tellDeliveries(metrics: Metrics, dispatcher: Dispatcher): void {
+  const { gauge, counter } = metrics;
+  const { counts } = dispatcher;
+  gauge("portcullis_webhook_events_pending", "Events still to be delivered", () => counts().pending);
+  counter("portcullis_webhook_deliveries_total", "Events delivered", () => counts().delivered);
+  counter("portcullis_webhook_failures_total", "Attempts that failed", () => counts().failed);
+  counter("portcullis_webhook_given_up_total", "Events given up", () => counts().givenUp);
 }
 
 /** The S3 client is loaded only where a bucket is configured. */

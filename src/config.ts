@@ -27,6 +27,11 @@ export interface Config {
   readonly documentCacheBytes: number;
   readonly assetCacheBytes: number;
   readonly upstreamCacheBytes: number;
+  /** Which requests are kept for audit; `changes`: without the reads that succeed. */
+  readonly audit: "all" | "changes" | "off";
+  readonly auditDays: number;
+  /** An event that a webhook has not taken for so long is given up. */
+  readonly webhookDays: number;
 }
 
 /** A setting as the command line knows it. The flag is `--name`, the variable PORTCULLIS_NAME, the file's key `name` or its camel case. */
@@ -91,6 +96,17 @@ export const SETTINGS: readonly Setting[] = [
     argument: "BYTES",
     help: "disk for public registries' documents (default 2 GiB)",
   },
+  {
+    name: "audit",
+    argument: "WHICH",
+    help: "requests kept for audit: all, changes (without reads that succeed) or off (default all)",
+  },
+  { name: "audit-days", argument: "DAYS", help: "how long requests are kept for audit (default 90)" },
+  {
+    name: "webhook-days",
+    argument: "DAYS",
+    help: "an event that a webhook has not taken for so long is given up (default 3)",
+  },
 ];
 
 /** A setting that cannot be used; the message names it and says what would do. */
@@ -153,6 +169,13 @@ export function loadConfig(flags: Flags, env: NodeJS.ProcessEnv, cwd: string): C
     documentCacheBytes: read("document-cache-bytes", COUNT, 64 * 1024 ** 2),
     assetCacheBytes: read("asset-cache-bytes", COUNT, 32 * 1024 ** 2),
     upstreamCacheBytes: read("upstream-cache-bytes", COUNT, 2 * 1024 ** 3),
+    audit: read(
+      "audit",
+      v.picklist(["all", "changes", "off"] as const, "must be all, changes or off"),
+      "all",
+    ),
+    auditDays: read("audit-days", COUNT, 90),
+    webhookDays: read("webhook-days", COUNT, 3),
   };
 }
 

@@ -5,6 +5,7 @@ import { groupCommand, roleCommand } from "./role.ts";
 import { serveCommand } from "./serve.ts";
 import { tokenCommand } from "./token.ts";
 import { keyCommand, userCommand } from "./user.ts";
+import { webhookCommand } from "./webhook.ts";
 
 const program = new Command("portcullis")
   .description(
@@ -17,7 +18,8 @@ const program = new Command("portcullis")
   .addCommand(groupCommand())
   .addCommand(roleCommand())
   .addCommand(policyCommand())
-  .addCommand(tokenCommand());
+  .addCommand(tokenCommand())
+  .addCommand(webhookCommand());
 
 /** Commands made elsewhere do not know how this one wants mistakes to be told. */
 function inherit(command: Command): void {

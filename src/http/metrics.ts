@@ -6,6 +6,8 @@ export interface Metrics {
   observe(door: string, method: string, status: number, seconds: number): void;
   /** A number read when asked for, e.g. bytes in a cache. */
   gauge(name: string, help: string, read: () => number): void;
+  /** The same of a number that only grows. */
+  counter(name: string, help: string, read: () => number): void;
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
@@ -48,6 +50,17 @@ export function createMetrics(): Metrics {
         registers: [registry],
         collect() {
           this.set(read());
+        },
+      });
+    },
+    counter(name, help, read) {
+      new Counter({
+        name,
+        help,
+        registers: [registry],
+        collect() {
+          this.reset();
+          this.inc(read());
         },
       });
     },
