@@ -15,6 +15,7 @@ import { createDoors } from "./doors.ts";
 import type { Dispatcher } from "./events/dispatcher.ts";
 import { startDispatcher } from "./events/dispatcher.ts";
 import type { Format } from "./formats/format.ts";
+import { generic } from "./formats/generic/index.ts";
 import { npm } from "./formats/npm/index.ts";
 import { createLog } from "./http/log.ts";
 import type { Metrics } from "./http/metrics.ts";
@@ -40,7 +41,7 @@ export interface App {
   close(graceMs: number): Promise<void>;
 }
 
-const FORMATS: readonly Format[] = [npm];
+const FORMATS: readonly Format[] = [npm, generic];
 
 /** How long a view that has something to show waits for a public registry. */
 const UPSTREAM_PATIENCE_MS = 2_000;
@@ -123,7 +124,7 @@ export async function startApp(config: Config): Promise<App> {
   });
   const api = createAwsDoor({
     operations,
-    deps: { ...deps, registry, publicUrl: config.publicUrl, pagingKey },
+    deps: { ...deps, registry, publicUrl: config.publicUrl, pagingKey, assetBytesMax: config.assetBytesMax },
     authenticate: bySignature(identities, "codeartifact", now),
     log,
   });

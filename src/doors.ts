@@ -98,11 +98,11 @@ function route(
 ): Promise<void> | void {
   const target = req.url ?? "";
   if (target.startsWith("/v1/")) {
-    continueBody(req, res);
+    continueWhenRead(req, res);
     return options.api(req, res, requestId);
   }
   if (req.method === "POST" && (target === "/" || target.startsWith("/?"))) {
-    continueBody(req, res);
+    continueWhenRead(req, res);
     return options.sts(req, res, requestId);
   }
   switch (target) {
@@ -157,7 +157,7 @@ function routeFormat(
     );
   }
   const enter = (caller: Caller, repository: RepositoryRecord): Promise<void> | void => {
-    continueBody(req, res);
+    continueWhenRead(req, res);
     return door.handle({
       req,
       res,
@@ -197,9 +197,18 @@ async function introduce(
   };
 }
 
-/** A client that waits for permission to send its body gets it once it is known and its address exists. */
-function continueBody(req: IncomingMessage, res: ServerResponse): void {
-  if (req.headers.expect?.toLowerCase() === "100-continue" && !res.headersSent) res.writeContinue();
+/**
+ * A client that waits for permission to send its body (curl, for large files) gets it when the body is first read: what
+ * is refused before that costs it nothing.
+ */
+function continueWhenRead(req: IncomingMessage, res: ServerResponse): void {
+  if (req.headers.expect?.toLowerCase() !== "100-continue") return;
+  const read = req._read.bind(req);
+  req._read = (size) => {
+    req._read = read;
+    if (!res.headersSent) res.writeContinue();
+    read(size);
+  };
 }
 
 function answerFault(

@@ -8,6 +8,7 @@ import { operations } from "../src/aws/operations/index.ts";
 import { createMemoryStore } from "../src/blobs/memory.ts";
 import type { PolicyDocument } from "../src/core/caller.ts";
 import type { PackageKey } from "../src/core/coordinates.ts";
+import { generic } from "../src/formats/generic/index.ts";
 import { callerOf } from "../src/identity/identify.ts";
 import { createSigV4Verifier } from "../src/identity/sigv4.ts";
 import { createCatalog } from "../src/registry/catalog.ts";
@@ -21,6 +22,8 @@ import { findAccessKey, insertAccessKey, insertPrincipal } from "../src/store/id
 import type { Upstream } from "../src/upstream/upstream.ts";
 
 export const ACCOUNT = "000000000000";
+/** Small, so that tests can pass it. */
+export const ASSET_BYTES_MAX = 1024 * 1024;
 const ADMINISTRATOR: PolicyDocument = { Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] };
 
 export interface TestApi {
@@ -66,7 +69,7 @@ export async function openApi(database: Database, now: () => number = Date.now):
     blobs: createMemoryStore(),
     upstream: nowhere,
     connection: () => Promise.resolve(undefined),
-    formats: new Map(),
+    formats: new Map([["generic", generic]]),
     catalog: createCatalog(database, generations),
     claims: new BlobClaims(),
     generations,
@@ -87,7 +90,13 @@ export async function openApi(database: Database, now: () => number = Date.now):
   });
   const door = createAwsDoor({
     operations,
-    deps: { ...deps, registry, publicUrl: undefined, pagingKey: Buffer.from("paging") },
+    deps: {
+      ...deps,
+      registry,
+      publicUrl: undefined,
+      pagingKey: Buffer.from("paging"),
+      assetBytesMax: ASSET_BYTES_MAX,
+    },
     authenticate: async (request) => {
       const { key, accessKeyId } = await verify(request);
       return callerOf(key.principal, accessKeyId);

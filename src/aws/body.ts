@@ -17,7 +17,8 @@ export async function readBody(req: IncomingMessage, bytesMax: number): Promise<
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
 }
 
-function checkEncoding(req: IncomingMessage): void {
+/** Throws UnsupportedMediaType for a body that is not sent as it is. */
+export function checkEncoding(req: IncomingMessage): void {
   const encoding = req.headers["content-encoding"];
   if (encoding === undefined || encoding === "identity") return;
   throw new Fault(

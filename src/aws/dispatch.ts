@@ -8,7 +8,7 @@ import type { Log } from "../core/log.ts";
 import { drain } from "../http/drain.ts";
 import type { SignedRequest } from "../identity/sigv4.ts";
 import { queryPairs } from "../identity/wire.ts";
-import { readBody } from "./body.ts";
+import { checkEncoding, readBody } from "./body.ts";
 import { checkOutput } from "./check-output.ts";
 import type { Reader } from "./constraints.ts";
 import type { OperationModel, ServiceModel } from "./model/model.ts";
@@ -25,6 +25,8 @@ export interface Call {
   readonly requestId: string;
   /** The Host header as sent, for addresses that lead back here; "" when there was none. */
   readonly host: string;
+  /** Bytes of a streamed body, where the client announced them. */
+  readonly bodyBytes?: number;
 }
 
 /** One operation: validated input in, output by the model out; throws Faults. `deps` is what app.ts gave the door. */
@@ -124,7 +126,13 @@ async function answerRequest<D>(
   if (operation === undefined) {
     throw new Fault("NotImplemented", `${bound.name} is not implemented yet in this version of Portcullis.`);
   }
-  const call: Call = { caller, requestId, host: req.headers.host ?? "" };
+  const length = bound.streaming ? req.headers["content-length"] : undefined;
+  const call: Call = {
+    caller,
+    requestId,
+    host: req.headers.host ?? "",
+    ...(length === undefined ? {} : { bodyBytes: Number(length) }),
+  };
   const output = await operation(input as Operations[OperationName]["input"], call, options.deps);
   if (options.checkOutputs === true) {
     const problems = checkOutput(model, bound.model.output.shape, output);
@@ -163,7 +171,11 @@ async function authenticate<D>(
 ): Promise<{ caller: Caller; body: Buffer | IncomingMessage }> {
   const signed = { method: req.method ?? "", target: req.url ?? "", headers: req.rawHeaders };
   const address = req.socket.remoteAddress;
-  if (bound.streaming) return { caller: await authenticate(signed, address), body: req };
+  if (bound.streaming) {
+    const caller = await authenticate(signed, address);
+    checkEncoding(req);
+    return { caller, body: req };
+  }
   let body: Buffer | undefined;
   const bodySha256 = async (): Promise<string> => {
     body = await readBody(req, bodyBytesMax);

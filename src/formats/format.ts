@@ -10,6 +10,7 @@ import type {
   Registry,
   RepositoryRecord,
   VersionMetadata,
+  RequestContext,
   VersionRow,
 } from "../registry/registry.ts";
 
@@ -24,14 +25,43 @@ export interface Format {
   /** Files of a version that was taken in may still come later, one by one (spec 4.3.5: pypi, maven). */
   readonly lateAssets?: boolean;
   /** Direct dependencies of a held version, from what was kept of it (spec 5.8.4); absent: it never has any. */
+  /** `here`: packages are served by the repositories that hold them and never looked for anywhere further (spec 4.6.3: generic). */
+  readonly searches?: "here";
   dependencies?(version: VersionRow): readonly Dependency[];
   /** The text of a held version's readme; undefined when it has none, absent where no version has one (maven, generic). */
   readme?(version: VersionRow, held: HeldAssets): Promise<string | undefined>;
   /** Opens the door: called once, when the server starts. */
+  /** Takes one asset as PublishPackageVersion sends it (spec 5.7); absent: packages come through their own clients only. */
+  publishAsset?(registry: Registry, upload: AssetUpload, context: RequestContext): Promise<void>;
   open(deps: FormatDeps): FormatDoor;
 }
 
 export interface FormatDeps {
+/** One asset of a version, on its way in. */
+export interface AssetUpload {
+  readonly repository: RepositoryRecord;
+  readonly key: PackageKey;
+  readonly version: string;
+  readonly name: string;
+  /** Not read yet: admission comes first. */
+  readonly content: Readable;
+  /** Bytes that were announced, if they were. */
+  readonly announcedBytes?: number;
+  readonly bytesMax: number;
+  /** What the sender says the bytes hash to; the bytes are refused when one differs. */
+  readonly claims: readonly DigestClaim[];
+  /** The version takes more assets after this one (spec 5.7.2). */
+  readonly unfinished: boolean;
+}
+
+export interface DigestClaim {
+  /** Where it was claimed, for messages: a header's name. */
+  readonly where: string;
+  readonly algorithm: keyof AssetRow["digests"];
+  /** Lower-case hex. */
+  readonly hex: string;
+}
+
   readonly registry: Registry;
   readonly limits: FormatLimits;
   readonly now: () => number;

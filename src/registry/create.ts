@@ -1,7 +1,7 @@
 // Puts the verbs together into the Registry that the doors are given.
 
 import { findPackage } from "../store/packages.ts";
-import { findVersions } from "../store/versions.ts";
+import { findAssets, findVersion, findVersions } from "../store/versions.ts";
 import { findRepository } from "./administer.ts";
 import { completeVersions, mirrorVersion, rewriteAssets } from "./assemble.ts";
 import { createSmallAssets, findAsset } from "./assets.ts";
@@ -68,6 +68,11 @@ export function createRegistry(deps: RegistryDeps): Registry & { readonly settle
       return held === undefined ? [] : findVersions(deps.database.read, [held.id]);
     },
     changeVersions: (repository, key, request, context) =>
+    async heldVersion(repository, key, version) {
+      const held = await findPackage(deps.database.read, repository.id, key);
+      const row = held && (await findVersion(deps.database.read, held.id, version));
+      return row && { row, assets: await findAssets(deps.database.read, row.id) };
+    },
       changeVersions(deps, repository, key, request, context),
     deletePackage: (repository, key, context) => deletePackage(deps, repository, key, context),
 

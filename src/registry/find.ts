@@ -1,8 +1,8 @@
 // Finding a package: here, then in upstream repositories, then at public registries, each only where origin control lets it be seen.
-import type { PackageKey } from "../core/coordinates.ts";
+import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import { packagePath } from "../core/coordinates.ts";
 import { Fault } from "../core/faults.ts";
-import type { Reach } from "../core/upstreams.ts";
+import type { Reach, RepositoryGraph } from "../core/upstreams.ts";
 import { reach, searchOrder } from "../core/upstreams.ts";
 import type { DomainSnapshot } from "../store/domains.ts";
 import type { PackageRecord } from "../store/packages.ts";
@@ -42,12 +42,13 @@ export async function look(
 ): Promise<Lookup> {
   const { moment } = deps.generations;
   const snapshot = await deps.catalog.domain(repository.domain.owner, repository.domain.name);
-  const order = searchOrder(snapshot.repositories, repository.id).map(({ id }) => id);
-  const records = order.length === 0 ? [] : await findPackages(deps.database.read, order, key);
+  const graph = searchedGraph(deps, snapshot, repository, key.format);
+  const order = searchOrder(graph, repository.id).map(({ id }) => id);
+  const records = order.length === 0 ? [] : await findPackages(db, order, key);
   const byRepository = new Map(records.map((record) => [record.repositoryId, record]));
   const settings = new Map(records.map((record) => [record.repositoryId, record.settings]));
   const reached = reach({
-    graph: snapshot.repositories,
+    graph,
     rootId: repository.id,
     key,
     chain: chainOf(snapshot, key),
@@ -61,6 +62,18 @@ export async function look(
 
 /** Everything the repository may show of a package (see PackageView). */
 export async function view(
+/** The repositories a search may go through: of a format that stays where it is, only the asked one (spec 4.6.3). */
+export function searchedGraph(
+  deps: RegistryDeps,
+  snapshot: DomainSnapshot,
+  { id }: RepositoryRecord,
+  format: PackageFormat,
+): RepositoryGraph {
+  const asked = snapshot.repositories.get(id);
+  if (asked === undefined || deps.formats.get(format)?.searches !== "here") return snapshot.repositories;
+  return new Map([[id, { ...asked, upstreams: [], connections: [] }]]);
+}
+
   deps: RegistryDeps,
   external: External,
   repository: RepositoryRecord,

@@ -393,6 +393,12 @@ export interface Registry {
     context: RequestContext,
   ): Promise<BatchOutcome>;
   /** retire.ts: deletes a package with its settings; undefined when it is not in this repository. */
+  /** One of them, with its assets. */
+  heldVersion(
+    repository: RepositoryRecord,
+    key: PackageKey,
+    version: string,
+  ): Promise<{ readonly row: VersionRow; readonly assets: readonly AssetRow[] } | undefined>;
   deletePackage(
     repository: RepositoryRecord,
     key: PackageKey,

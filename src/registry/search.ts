@@ -4,7 +4,7 @@ import { searchOrder } from "../core/upstreams.ts";
 import { listPackageKeys, searchPackages } from "../store/packages.ts";
 import { newestPublished } from "../store/versions.ts";
 import type { RegistryDeps } from "./deps.ts";
-import { listedVersions, look } from "./find.ts";
+import { listedVersions, look, searchedGraph } from "./find.ts";
 import type { RepositoryRecord, SearchHit } from "./registry.ts";
 
 /** How many names a search looks at; what does not fit is told by narrowing the words, as on the public registries. */
@@ -20,7 +20,9 @@ export async function search(
   size: number,
 ): Promise<{ readonly total: number; readonly hits: readonly SearchHit[] }> {
   const snapshot = await deps.catalog.domain(repository.domain.owner, repository.domain.name);
-  const order = searchOrder(snapshot.repositories, repository.id).map(({ id }) => id);
+  const order = searchOrder(searchedGraph(deps, snapshot, repository, format), repository.id).map(
+    ({ id }) => id,
+  );
   const words = text
     .toLowerCase()
     .split(/\s+/)
@@ -68,7 +70,9 @@ export async function packageNames(
   limit: number,
 ): Promise<readonly PackageKey[]> {
   const snapshot = await deps.catalog.domain(repository.domain.owner, repository.domain.name);
-  const order = searchOrder(snapshot.repositories, repository.id).map(({ id }) => id);
+  const order = searchOrder(searchedGraph(deps, snapshot, repository, format), repository.id).map(
+    ({ id }) => id,
+  );
   const names: PackageKey[] = [];
   let last = after;
   while (names.length < limit) {

@@ -15,6 +15,8 @@ export interface AwsDeps extends RegistryDeps {
   readonly publicUrl: string | undefined;
   /** The same on every node and after a restart, or clients lose their place in lists. */
   readonly pagingKey: Uint8Array;
+  /** Largest asset that is taken, bytes (spec 9). */
+  readonly assetBytesMax: number;
 }
 
 export interface DomainInput {

@@ -9,6 +9,7 @@ import * as groups from "./package-groups.ts";
 import * as packages from "./packages.ts";
 import * as policies from "./policies.ts";
 import * as repositories from "./repositories.ts";
+import * as publishing from "./publish-version.ts";
 import * as tags from "./tags.ts";
 import * as tokens from "./tokens.ts";
 import * as versionStatus from "./version-status.ts";
@@ -56,6 +57,7 @@ export const operations = {
   PutRepositoryPermissionsPolicy: policies.putRepositoryPermissionsPolicy,
   TagResource: tags.tagResource,
   UntagResource: tags.untagResource,
+  PublishPackageVersion: publishing.publishPackageVersion,
   UpdatePackageGroup: groups.updatePackageGroup,
   UpdatePackageGroupOriginConfiguration: groups.updatePackageGroupOriginConfiguration,
   UpdateRepository: repositories.updateRepository,

@@ -185,7 +185,8 @@ async function openVersion(
   );
 }
 
-function coordinates({ format, namespace, name }: PackageKey): {
+/** A package as answers name it. */
+export function coordinates({ format, namespace, name }: PackageKey): {
   format: PackageKey["format"];
   namespace?: string;
   package: string;
@@ -206,7 +207,7 @@ function originOf({ type, entryPoint }: Origin): PackageVersionOrigin {
   };
 }
 
-function describeAsset({ name, size, digests }: AssetRecord): AssetSummary {
+export function describeAsset({ name, size, digests }: Pick<AssetRecord, "name" | "size" | "digests">): AssetSummary {
   const { md5, sha1, sha256, sha512 } = digests;
   return { name, size, hashes: { MD5: md5, "SHA-1": sha1, "SHA-256": sha256, "SHA-512": sha512 } };
 }
