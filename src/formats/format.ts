@@ -7,6 +7,7 @@ import type { Fault } from "../core/faults.ts";
 import type {
   AssetRow,
   Dependency,
+  OutsideRequest,
   Registry,
   RepositoryRecord,
   VersionMetadata,
@@ -118,10 +119,7 @@ export interface ExternalFormat {
 }
 
 /** Another document of the same connection; undefined when it is not there. Cached and revalidated as indexes are. */
-export type ReadOutside = (request: {
-  readonly path: string;
-  readonly accept: string;
-}) => Promise<IndexFile | undefined>;
+export type ReadOutside = (request: OutsideRequest) => Promise<IndexFile | undefined>;
 
 /** The files of a version, to look into. */
 export interface HeldAssets {
@@ -135,6 +133,8 @@ export interface IndexFile {
   readonly file: string;
   readonly gzip: boolean;
   readonly digest: string;
+  /** Where it came from, without user info and query; relative addresses in it start there. */
+  readonly url: string;
 }
 
 /** A version as a public registry describes it, before its bytes are here. */

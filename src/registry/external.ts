@@ -6,6 +6,7 @@ import type { ExternalFormat, ExternalVersion } from "../formats/format.ts";
 import { recordSightings } from "../store/sightings.ts";
 import type { Connection, Index } from "../upstream/upstream.ts";
 import type { RegistryDeps } from "./deps.ts";
+import type { OutsideRequest } from "./registry.ts";
 
 export type PresentIndex = Extract<Index, { state: "present" }>;
 
@@ -24,7 +25,7 @@ export interface External {
     options?: { readonly revalidate?: boolean; readonly patienceMs?: number },
   ): Promise<Index>;
   /** Any other document of a connection, cached and revalidated as indexes are. */
-  document(connection: string, request: { readonly path: string; readonly accept: string }): Promise<Index>;
+  document(connection: string, request: OutsideRequest): Promise<Index>;
   /** One version as its registry describes it, see ExternalFormat.version. */
   version(
     connection: string,

@@ -5,7 +5,7 @@ import { searchOrder } from "../core/upstreams.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { External } from "./external.ts";
 import { look } from "./find.ts";
-import type { OutsideDocument, Registry, RepositoryRecord } from "./registry.ts";
+import type { OutsideDocument, OutsideRequest, Registry, RepositoryRecord } from "./registry.ts";
 
 /** See Registry.outsideDocument. */
 export async function outsideDocument(
@@ -13,7 +13,7 @@ export async function outsideDocument(
   external: External,
   repository: RepositoryRecord,
   about: PackageKey | PackageFormat,
-  request: { readonly path: string; readonly accept: string },
+  request: OutsideRequest,
 ): Promise<OutsideDocument | undefined> {
   const format = typeof about === "string" ? about : about.format;
   const names =

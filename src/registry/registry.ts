@@ -203,6 +203,13 @@ export interface Mirror extends VersionTexts {
   readonly of: string;
 }
 
+/** What is asked of a public registry beside its index: a path below the connection's URL, or what its index named by `url`, absolute. */
+export interface OutsideRequest {
+  readonly path: string;
+  readonly url?: string;
+  readonly accept: string;
+}
+
 /** A document of a public registry, and the connection it came through. */
 export interface OutsideDocument {
   readonly connection: string;
@@ -338,7 +345,7 @@ export interface Registry {
   outsideDocument(
     repository: RepositoryRecord,
     about: PackageKey | PackageFormat,
-    request: { readonly path: string; readonly accept: string },
+    request: OutsideRequest,
   ): Promise<OutsideDocument | undefined>;
   /** Those of the packages that may be asked for at a public registry from here. */
   mayAskOutside(repository: RepositoryRecord, keys: readonly PackageKey[]): Promise<readonly PackageKey[]>;

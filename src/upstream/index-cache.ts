@@ -36,7 +36,7 @@ export function createIndexCache(
   /** Answers that there is nothing; kept in memory only, unless they replace a document. */
   const absent = new Map<string, number>();
 
-  const indexOf = (store: IndexStore, key: string, { checkedAt, document }: IndexNote): Index => {
+  const indexOf = (store: IndexStore, key: string, { checkedAt, document, source }: IndexNote): Index => {
     if (document === undefined) return absentIndex(checkedAt);
     const { gzip, digest } = document;
     return {
@@ -44,6 +44,7 @@ export function createIndexCache(
       file: store.fileOf(key, document),
       gzip,
       digest,
+      url: source.slice(source.indexOf(" ") + 1),
       checkedAt,
       freshUntil: checkedAt + options.freshnessMs,
     };
@@ -161,7 +162,7 @@ export function createIndexCache(
 
   return {
     async index(request) {
-      const url = urlBelow(request.connection, request.path);
+      const url = request.url ?? urlBelow(request.connection, request.path);
       const key = keyOf(request);
       const copy = request.revalidate === true ? undefined : await findCopy(key);
       if (copy !== undefined && options.now() < copy.freshUntil) return copy;
@@ -174,8 +175,8 @@ export function createIndexCache(
   };
 }
 
-function keyOf({ connection, path, accept }: IndexRequest): string {
-  return indexKey(connection.name, showUrl(connection.url), path, accept);
+function keyOf({ connection, path, url, accept }: IndexRequest): string {
+  return indexKey(connection.name, showUrl(connection.url), url ?? path, accept);
 }
 
 function validators(note: IndexNote | undefined): Record<string, string> {

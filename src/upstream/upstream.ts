@@ -15,6 +15,8 @@ export interface IndexRequest {
   readonly connection: Connection;
   /** Relative to the connection's URL, already percent-encoded, e.g. `@acme%2fui`. */
   readonly path: string;
+  /** Absolute, instead of `path`: a document that the registry's own index named; guarded as in `open`. */
+  readonly url?: string;
   readonly accept: string;
   /** Ask the registry now, however fresh the copy here is (a client's `Cache-Control: no-cache`). */
   readonly revalidate?: boolean;
@@ -27,6 +29,8 @@ export type Index =
       /** The document as received, decompressed or not as `gzip` says. Stays readable until replaced and unused. */
       readonly file: string;
       readonly gzip: boolean;
+      /** Where it came from after all redirects, without user info and query: relative addresses in it start there. */
+      readonly url: string;
       /** SHA-256 of the document's bytes; equal digests mean equal documents. */
       readonly digest: string;
       /** When the registry last confirmed it, epoch milliseconds. */

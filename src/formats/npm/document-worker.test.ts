@@ -30,7 +30,7 @@ afterAll(async () => {
 async function index(bytes: string | Buffer, gzip = false) {
   const file = join(folder, `index-${++count}`);
   await writeFile(file, bytes);
-  return { connection: "public:npmjs", file, gzip, digest: String(count) };
+  return { connection: "public:npmjs", file, gzip, digest: String(count), url: "" };
 }
 
 test("versions and their facts are read from plain and gzip'd files", async () => {
@@ -64,7 +64,7 @@ test("what is no document is the public registry's fault: 502", async () => {
 });
 
 test("a file that is gone keeps its code, so that it can be looked up anew", async () => {
-  const file = { connection: "public:npmjs", file: join(folder, "gone"), gzip: false, digest: "gone" };
+  const file = { connection: "public:npmjs", file: join(folder, "gone"), gzip: false, digest: "gone", url: "" };
   await expect(worker.ask("versions", { key: KEY, file })).rejects.toMatchObject({ code: "ENOENT" });
 });
 

@@ -16,6 +16,6 @@ export const external: ExternalFormat = {
 };
 
 /** Only what the worker needs: an index may carry more than can be sent to a thread. */
-function plain({ connection, file, gzip, digest }: IndexFile): IndexFile {
-  return { connection, file, gzip, digest };
+function plain({ connection, file, gzip, digest, url }: IndexFile): IndexFile {
+  return { connection, file, gzip, digest, url };
 }

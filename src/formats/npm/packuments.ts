@@ -85,11 +85,12 @@ export function createPackuments({ registry, worker, cacheBytes }: PackumentsDep
 
 /** The view's public documents as the worker takes them. */
 export function filesOf(view: PackageView): IndexFile[] {
-  return view.external.map(({ connection, index: { file, gzip, digest } }) => ({
+  return view.external.map(({ connection, index: { file, gzip, digest, url } }) => ({
     connection,
     file,
     gzip,
     digest,
+    url,
   }));
 }
 
