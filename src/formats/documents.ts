@@ -167,7 +167,12 @@ export function createDocuments({ registry, cacheBytes, rendering, build }: Docu
   };
 }
 
-function placeOf({ repository, baseUrl }: DoorRequest, key: PackageKey, kind: DocumentKind, zipped: boolean): Place {
+function placeOf(
+  { repository, baseUrl }: DoorRequest,
+  key: PackageKey,
+  kind: DocumentKind,
+  zipped: boolean,
+): Place {
   const id = `${repository.id} ${kind.name} ${zipped} ${baseUrl} ${key.namespace}/${key.name}`;
   return { id, kind, gzip: zipped, base: baseUrl };
 }
@@ -183,10 +188,7 @@ function etagOf(rendering: number, view: PackageView, { kind, gzip: zipped, base
 
 /** The repository's birth is part of it: stamps count from the start in every new database, and clients' caches outlive servers. */
 export function stampHash({ stamp, repository }: PackageView, what: string): string {
-  return createHash("sha256")
-    .update(`${what}|${repository.createdAt}|${stamp}`)
-    .digest("hex")
-    .slice(0, 32);
+  return createHash("sha256").update(`${what}|${repository.createdAt}|${stamp}`).digest("hex").slice(0, 32);
 }
 
 const COMMON = [
@@ -200,7 +202,16 @@ const COMMON = [
 
 function headersOf({ kind, gzip: zipped }: Place, etag: string, size: number): string[] {
   const coding = zipped ? ["content-encoding", "gzip"] : [];
-  return ["content-type", kind.contentType, "content-length", String(size), "etag", etag, ...coding, ...COMMON];
+  return [
+    "content-type",
+    kind.contentType,
+    "content-length",
+    String(size),
+    "etag",
+    etag,
+    ...coding,
+    ...COMMON,
+  ];
 }
 
 function send({ req, res, method }: DoorRequest, entry: Entry): void {

@@ -10,8 +10,8 @@ import type {
   OutsideRequest,
   Registry,
   RepositoryRecord,
-  VersionMetadata,
   RequestContext,
+  VersionMetadata,
   VersionRow,
 } from "../registry/registry.ts";
 
@@ -25,19 +25,18 @@ export interface Format {
   readonly external?: ExternalFormat;
   /** Files of a version that was taken in may still come later, one by one (spec 4.3.5: pypi, maven). */
   readonly lateAssets?: boolean;
-  /** Direct dependencies of a held version, from what was kept of it (spec 5.8.4); absent: it never has any. */
   /** `here`: packages are served by the repositories that hold them and never looked for anywhere further (spec 4.6.3: generic). */
   readonly searches?: "here";
+  /** Direct dependencies of a held version, from what was kept of it (spec 5.8.4); absent: it never has any. */
   dependencies?(version: VersionRow): readonly Dependency[];
   /** The text of a held version's readme; undefined when it has none, absent where no version has one (maven, generic). */
   readme?(version: VersionRow, held: HeldAssets): Promise<string | undefined>;
-  /** Opens the door: called once, when the server starts. */
   /** Takes one asset as PublishPackageVersion sends it (spec 5.7); absent: packages come through their own clients only. */
   publishAsset?(registry: Registry, upload: AssetUpload, context: RequestContext): Promise<void>;
+  /** Opens the door: called once, when the server starts. */
   open(deps: FormatDeps): FormatDoor;
 }
 
-export interface FormatDeps {
 /** One asset of a version, on its way in. */
 export interface AssetUpload {
   readonly repository: RepositoryRecord;
@@ -63,6 +62,7 @@ export interface DigestClaim {
   readonly hex: string;
 }
 
+export interface FormatDeps {
   readonly registry: Registry;
   readonly limits: FormatLimits;
   readonly now: () => number;

@@ -80,12 +80,14 @@ export async function record(
     readonly event: "published" | "ingested" | "retained" | "copied";
     readonly context: RequestContext;
     readonly detail?: Readonly<Record<string, unknown>>;
+    /** It takes the place of another version of this number. */
+    readonly replaces?: boolean;
   },
 ): Promise<VersionRecord> {
   const id = await insertVersion(tx, into.package.id, version, assets);
   if (!into.first) await touchPackage(tx, into.package.id, deps.now());
   await tell(deps, tx, into, version, assets, told, {
-    operation: "Created",
+    operation: told.replaces === true ? "Updated" : "Created",
     assetsAdded: assets.length,
     metadataUpdated: true,
     statusChanged: true,

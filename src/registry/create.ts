@@ -7,6 +7,7 @@ import { completeVersions, mirrorVersion, rewriteAssets } from "./assemble.ts";
 import { createSmallAssets, findAsset } from "./assets.ts";
 import { authorizeRepository, refuseForeignToken } from "./authorize.ts";
 import { claimChecksum } from "./checksums.ts";
+import { copyVersions } from "./copy.ts";
 import type { RegistryDeps } from "./deps.ts";
 import { createExternal } from "./external.ts";
 import { listedAssets, listedVersions, mayGrow, view, withheldVersions } from "./find.ts";
@@ -67,13 +68,14 @@ export function createRegistry(deps: RegistryDeps): Registry & { readonly settle
       const held = await findPackage(deps.database.read, repository.id, key);
       return held === undefined ? [] : findVersions(deps.database.read, [held.id]);
     },
-    changeVersions: (repository, key, request, context) =>
     async heldVersion(repository, key, version) {
       const held = await findPackage(deps.database.read, repository.id, key);
       const row = held && (await findVersion(deps.database.read, held.id, version));
       return row && { row, assets: await findAssets(deps.database.read, row.id) };
     },
+    changeVersions: (repository, key, request, context) =>
       changeVersions(deps, repository, key, request, context),
+    copyVersions: (wanted, context) => copyVersions(deps, wanted, context),
     deletePackage: (repository, key, context) => deletePackage(deps, repository, key, context),
 
     search: (repository, format, text, from, size) => search(deps, repository, format, text, from, size),

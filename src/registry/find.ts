@@ -4,6 +4,7 @@ import { packagePath } from "../core/coordinates.ts";
 import { Fault } from "../core/faults.ts";
 import type { Reach, RepositoryGraph } from "../core/upstreams.ts";
 import { reach, searchOrder } from "../core/upstreams.ts";
+import type { Queries } from "../store/database.ts";
 import type { DomainSnapshot } from "../store/domains.ts";
 import type { PackageRecord } from "../store/packages.ts";
 import { findPackages, findTags } from "../store/packages.ts";
@@ -34,11 +35,12 @@ export interface Lookup {
   readonly moment: number;
 }
 
-/** Rows and rules only; asks nobody outside. */
+/** Rows and rules only; asks nobody outside. Within a transaction, name its queries. */
 export async function look(
   deps: RegistryDeps,
   repository: RepositoryRecord,
   key: PackageKey,
+  db: Queries = deps.database.read,
 ): Promise<Lookup> {
   const { moment } = deps.generations;
   const snapshot = await deps.catalog.domain(repository.domain.owner, repository.domain.name);
@@ -60,8 +62,6 @@ export async function look(
   return { snapshot, reach: reached, packages, own: byRepository.get(repository.id), moment };
 }
 
-/** Everything the repository may show of a package (see PackageView). */
-export async function view(
 /** The repositories a search may go through: of a format that stays where it is, only the asked one (spec 4.6.3). */
 export function searchedGraph(
   deps: RegistryDeps,
@@ -74,6 +74,8 @@ export function searchedGraph(
   return new Map([[id, { ...asked, upstreams: [], connections: [] }]]);
 }
 
+/** Everything the repository may show of a package (see PackageView). */
+export async function view(
   deps: RegistryDeps,
   external: External,
   repository: RepositoryRecord,

@@ -7,6 +7,7 @@ import type { Fault } from "../core/faults.ts";
 import type { OriginSettings, Reason } from "../core/origin.ts";
 import type { BatchRequest } from "../core/version-status.ts";
 import type { Index } from "../upstream/upstream.ts";
+import type { CopyOutcome, CopyWanted } from "./copy.ts";
 import type { BatchOutcome } from "./retire.ts";
 
 export interface DomainRecord {
@@ -392,6 +393,12 @@ export interface Registry {
   ): Promise<void>;
   /** Versions held by this repository, every status, with documents. */
   heldVersions(repository: RepositoryRecord, key: PackageKey): Promise<readonly VersionRow[]>;
+  /** One of them, with its assets. */
+  heldVersion(
+    repository: RepositoryRecord,
+    key: PackageKey,
+    version: string,
+  ): Promise<{ readonly row: VersionRow; readonly assets: readonly AssetRow[] } | undefined>;
   /** retire.ts: changes the status of versions held by this repository, disposes of them or deletes them; all or none. */
   changeVersions(
     repository: RepositoryRecord,
@@ -399,13 +406,9 @@ export interface Registry {
     request: BatchRequest,
     context: RequestContext,
   ): Promise<BatchOutcome>;
+  /** copy.ts: copies versions between repositories of one domain, all or none. */
+  copyVersions(wanted: CopyWanted, context: RequestContext): Promise<CopyOutcome>;
   /** retire.ts: deletes a package with its settings; undefined when it is not in this repository. */
-  /** One of them, with its assets. */
-  heldVersion(
-    repository: RepositoryRecord,
-    key: PackageKey,
-    version: string,
-  ): Promise<{ readonly row: VersionRow; readonly assets: readonly AssetRow[] } | undefined>;
   deletePackage(
     repository: RepositoryRecord,
     key: PackageKey,

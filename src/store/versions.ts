@@ -154,6 +154,22 @@ export async function findVersions(
   return rows.map(versionOf);
 }
 
+/** These version numbers of one package, as far as there are such. */
+export async function findVersionsNamed(
+  db: Queries,
+  packageId: number,
+  versions: readonly string[],
+): Promise<readonly VersionRecord[]> {
+  if (versions.length === 0) return [];
+  const rows = await db
+    .selectFrom("package_version")
+    .select(COLUMNS)
+    .where("package_id", "=", packageId)
+    .where("version", "in", versions)
+    .execute();
+  return rows.map(versionOf);
+}
+
 /** Status per version number of these packages, without documents. */
 export async function versionStatuses(
   db: Queries,

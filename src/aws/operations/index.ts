@@ -2,21 +2,24 @@
 import type { OperationTable } from "../dispatch.ts";
 import * as connections from "./connections.ts";
 import type { AwsDeps } from "./context.ts";
+import * as copy from "./copy.ts";
 import * as domains from "./domains.ts";
 import * as endpoint from "./endpoint.ts";
 import * as groupLists from "./package-group-lists.ts";
 import * as groups from "./package-groups.ts";
 import * as packages from "./packages.ts";
 import * as policies from "./policies.ts";
-import * as repositories from "./repositories.ts";
 import * as publishing from "./publish-version.ts";
+import * as repositories from "./repositories.ts";
 import * as tags from "./tags.ts";
 import * as tokens from "./tokens.ts";
+import * as contents from "./version-contents.ts";
 import * as versionStatus from "./version-status.ts";
 import * as versions from "./versions.ts";
 
 export const operations = {
   AssociateExternalConnection: connections.associateExternalConnection,
+  CopyPackageVersions: copy.copyPackageVersions,
   CreateDomain: domains.createDomain,
   CreatePackageGroup: groups.createPackageGroup,
   CreateRepository: repositories.createRepository,
@@ -39,6 +42,7 @@ export const operations = {
   GetAuthorizationToken: tokens.getAuthorizationToken,
   GetDomainPermissionsPolicy: policies.getDomainPermissionsPolicy,
   GetPackageVersionAsset: versions.getPackageVersionAsset,
+  GetPackageVersionReadme: contents.getPackageVersionReadme,
   GetRepositoryEndpoint: endpoint.getRepositoryEndpoint,
   GetRepositoryPermissionsPolicy: policies.getRepositoryPermissionsPolicy,
   ListAllowedRepositoriesForGroup: groupLists.listAllowedRepositoriesForGroup,
@@ -46,18 +50,19 @@ export const operations = {
   ListDomains: domains.listDomains,
   ListPackageGroups: groupLists.listPackageGroups,
   ListPackageVersionAssets: versions.listPackageVersionAssets,
+  ListPackageVersionDependencies: contents.listPackageVersionDependencies,
   ListPackageVersions: versions.listPackageVersions,
   ListPackages: packages.listPackages,
   ListRepositories: repositories.listRepositories,
   ListRepositoriesInDomain: repositories.listRepositoriesInDomain,
   ListSubPackageGroups: groupLists.listSubPackageGroups,
   ListTagsForResource: tags.listTagsForResource,
+  PublishPackageVersion: publishing.publishPackageVersion,
   PutDomainPermissionsPolicy: policies.putDomainPermissionsPolicy,
   PutPackageOriginConfiguration: packages.putPackageOriginConfiguration,
   PutRepositoryPermissionsPolicy: policies.putRepositoryPermissionsPolicy,
   TagResource: tags.tagResource,
   UntagResource: tags.untagResource,
-  PublishPackageVersion: publishing.publishPackageVersion,
   UpdatePackageGroup: groups.updatePackageGroup,
   UpdatePackageGroupOriginConfiguration: groups.updatePackageGroupOriginConfiguration,
   UpdateRepository: repositories.updateRepository,

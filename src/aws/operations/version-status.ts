@@ -6,6 +6,7 @@ import type { Call } from "../dispatch.ts";
 import type { Operations } from "../model/types.gen.ts";
 import type { AwsDeps, PackageInput } from "./context.ts";
 import { openPackage } from "./context.ts";
+import { mapMember } from "./map-member.ts";
 
 /** What nothing may be set to: Unfinished is never returned to, the others have operations of their own (spec 5.2.1). */
 const SETTABLE: readonly string[] = ["Published", "Unlisted", "Archived"];
@@ -69,11 +70,6 @@ function revisionsOf({ versions, versionRevisions }: BatchInput): ReadonlyMap<st
   return revisions;
 }
 
-/** Null-prototype objects: a version may be called anything. */
 function answer({ changed, failures }: BatchOutcome) {
-  return { successfulVersions: record(changed), failedVersions: record(failures) };
-}
-
-function record<T>(map: ReadonlyMap<string, T>): Record<string, T> {
-  return Object.assign(Object.create(null) as Record<string, T>, Object.fromEntries(map));
+  return { successfulVersions: mapMember(changed), failedVersions: mapMember(failures) };
 }

@@ -169,7 +169,8 @@ async function openHeld(deps: AwsDeps, call: Call, input: PackageInput, action: 
   return { repository, held };
 }
 
-async function openVersion(
+/** A version that the named repository holds, for a caller who may do `action` to its package. */
+export async function openVersion(
   deps: AwsDeps,
   call: Call,
   input: PackageInput & { readonly packageVersion: string },

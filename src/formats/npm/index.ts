@@ -1,5 +1,6 @@
 // The npm format as a value: its name, its public registries, how they are read, and its door.
 import type { Format } from "../format.ts";
+import { dependencies, readme } from "./contents.ts";
 import { external } from "./external.ts";
 import { open } from "./handlers.ts";
 
@@ -8,5 +9,7 @@ export const npm: Format = {
   namespaces: "optional",
   connections: ["public:npmjs"],
   external,
+  dependencies,
+  readme,
   open,
 };
