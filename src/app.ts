@@ -12,6 +12,7 @@ import type { Config } from "./config.ts";
 import { createConnections } from "./connections.ts";
 import type { PackageFormat } from "./core/coordinates.ts";
 import { createDoors } from "./doors.ts";
+import { startAuditRecorder } from "./events/audit-recorder.ts";
 import type { Dispatcher } from "./events/dispatcher.ts";
 import { startDispatcher } from "./events/dispatcher.ts";
 import type { Format } from "./formats/format.ts";
@@ -130,6 +131,15 @@ export async function startApp(config: Config): Promise<App> {
   });
   const sts = createStsDoor({ authenticate: bySignature(identities, "sts", now), deps, log });
   const metrics = createMetrics();
+  const audit =
+    config.audit === "off"
+      ? undefined
+      : startAuditRecorder({ database, log, now, which: config.audit, keepMs: config.auditDays * DAY_MS });
+  metrics.counter(
+    "portcullis_audit_dropped_total",
+    "Requests that are missing from the audit",
+    () => audit?.counts().dropped ?? 0,
+  );
   const server = createHttpServer(
     createDoors({
       api,
@@ -140,6 +150,7 @@ export async function startApp(config: Config): Promise<App> {
       refresh: () => noticeForeignChanges(deps, () => identities.forget()),
       ready: () => withDeadline(Promise.all([database.probe(), blobs.probe()])),
       metrics,
+      audit: audit?.record,
       log,
       publicUrl: config.publicUrl,
       newRequestId: createRequestIds(),
@@ -163,6 +174,7 @@ export async function startApp(config: Config): Promise<App> {
       await Promise.all([server.close(graceMs), dispatcher.close(Math.min(graceMs, DELIVERY_GRACE_MS))]);
       await connections.close();
       await registry.settled();
+      await audit?.close();
       await identities.recordUse();
       await Promise.all([...doors.values()].map((door) => door.close?.()));
       await upstream.close();

@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Caller } from "./core/caller.ts";
 import { isPackageFormat, type PackageFormat } from "./core/coordinates.ts";
 import { Fault, invalid } from "./core/faults.ts";
+import { withoutSecrets } from "./core/secrets.ts";
+import type { AuditedRequest } from "./events/audit-record.ts";
 import type { FormatDoor } from "./formats/format.ts";
 import type { Address } from "./http/address.ts";
 import { parseAddress } from "./http/address.ts";
@@ -12,6 +14,8 @@ import type { Metrics } from "./http/metrics.ts";
 import { parseTarget } from "./http/route.ts";
 import type { Identities } from "./identity/identify.ts";
 import type { Registry, RepositoryRecord } from "./registry/registry.ts";
+import type { RequestNote } from "./registry/request-note.ts";
+import { emptyNote, noteCaller, noteFault, notePlace, withNote } from "./registry/request-note.ts";
 
 export interface DoorsOptions {
   /** STS, at `POST /`. */
@@ -24,6 +28,8 @@ export interface DoorsOptions {
   readonly refresh: () => void;
   readonly ready: () => Promise<void>;
   readonly metrics: Metrics;
+  /** Told of every request at the API and the package managers' doors; undefined: nobody keeps them. */
+  readonly audit: ((request: AuditedRequest) => void) | undefined;
   readonly log: ServerLog;
   readonly publicUrl: string | undefined;
   readonly newRequestId: () => string;
@@ -36,16 +42,45 @@ export function createDoors(options: DoorsOptions): (req: IncomingMessage, res: 
     const requestId = options.newRequestId();
     const name = doorOf(req.url ?? "");
     const door = isPackageFormat(name) ? options.formats.get(name) : undefined;
-    res.once("close", () => finish(options, req, res, name, requestId, startedAt));
+    const note = emptyNote();
+    // Gone once the connection is.
+    const from = { at: Date.now(), address: req.socket.remoteAddress };
+    res.once("close", () => {
+      finish(options, req, res, name, requestId, startedAt);
+      if (name === "api") note.operation ??= UNKNOWN_OPERATION;
+      if (note.operation !== undefined || note.place !== undefined)
+        options.audit?.(audited(req, res, requestId, note, from));
+    });
     options.refresh();
-    let pending: Promise<void> | void;
-    try {
-      pending = route(options, req, res, requestId);
-    } catch (error) {
-      answerFault(options, req, res, door, error, requestId);
-      return;
-    }
-    pending?.catch((error: unknown) => answerFault(options, req, res, door, error, requestId));
+    withNote(note, () => {
+      try {
+        const pending = route(options, req, res, requestId);
+        pending?.catch((error: unknown) => answerFault(options, req, res, door, error, requestId));
+      } catch (error) {
+        answerFault(options, req, res, door, error, requestId);
+      }
+    });
+  };
+}
+
+const UNKNOWN_OPERATION = { service: "codeartifact", name: "UnknownOperation" } as const;
+
+function audited(
+  req: IncomingMessage,
+  res: ServerResponse,
+  requestId: string,
+  note: RequestNote,
+  { at, address }: { readonly at: number; readonly address: string | undefined },
+): AuditedRequest {
+  return {
+    at,
+    requestId,
+    method: req.method ?? "",
+    target: req.url ?? "",
+    status: res.statusCode,
+    address,
+    agent: req.headers["user-agent"],
+    ...note,
   };
 }
 
@@ -74,7 +109,7 @@ function finish(
   const fields = {
     requestId,
     method,
-    target: withoutSecrets(req.url ?? ""),
+    target: withoutSecrets(req.url ?? "").slice(0, TARGET_MAX),
     status: res.statusCode,
     milliseconds: Math.round(milliseconds * 10) / 10,
   };
@@ -82,13 +117,7 @@ function finish(
   else options.log.info(fields, "request");
 }
 
-/** A presigned target is a credential while it lasts; `npm logout` names its token in the path. */
-function withoutSecrets(target: string): string {
-  return target
-    .replace(/(X-Amz-(?:Signature|Security-Token|Credential)=)[^&]*/gi, "$1…")
-    .replace(/(\/-\/user\/token\/).*/, "$1…")
-    .slice(0, 500);
-}
+const TARGET_MAX = 500;
 
 function route(
   options: DoorsOptions,
@@ -156,8 +185,10 @@ function routeFormat(
       "There is nothing at this address. Package managers are served at /{format}/d/{domain}-{account}/{repository}/, the API under /v1/.",
     );
   }
+  notePlace(address);
   const enter = (caller: Caller, repository: RepositoryRecord): Promise<void> | void => {
     continueWhenRead(req, res);
+    noteCaller(caller);
     return door.handle({
       req,
       res,
@@ -219,10 +250,14 @@ function answerFault(
   error: unknown,
   requestId: string,
 ): void {
+  noteFault(error);
   if (error instanceof Fault) {
     if (error.status >= 500) options.log.warn({ requestId, reason: error.message }, "a request failed");
   } else if (!isHangUp(error))
-    options.log.error({ err: error, requestId, target: req.url }, "a request failed on a bug");
+    options.log.error(
+      { err: error, requestId, target: withoutSecrets(req.url ?? "") },
+      "a request failed on a bug",
+    );
   if (res.headersSent || res.destroyed) return void res.destroy();
   const fault = error instanceof Fault ? error : undefined;
   const { contentType, body } = wording(door, fault, requestId);

@@ -49,7 +49,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   store: ["core", "blobs (type)", "registry (type)"],
   identity: ["core", "store"],
   registry: ["core", "store", "blobs", "upstream", "formats (type)"],
-  formats: ["core", "registry (type)", "blobs (type)"],
+  formats: ["core", "registry", "blobs (type)"],
   "formats/*": ["core", "archives", "registry", "formats", "http", "blobs (type)"],
   aws: ["core", "registry", "store", "identity", "http", "blobs (type)", "formats (type)"],
   http: ["core"],

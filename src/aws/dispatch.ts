@@ -8,6 +8,7 @@ import type { Log } from "../core/log.ts";
 import { drain } from "../http/drain.ts";
 import type { SignedRequest } from "../identity/sigv4.ts";
 import { queryPairs } from "../identity/wire.ts";
+import { noteCaller, noteFault, noteOperation, noteParameters } from "../registry/request-note.ts";
 import { checkEncoding, readBody } from "./body.ts";
 import { checkOutput } from "./check-output.ts";
 import type { Reader } from "./constraints.ts";
@@ -120,8 +121,11 @@ async function answerRequest<D>(
   requestId: string,
 ): Promise<Answer> {
   const bound = findOperation(routes, req);
+  noteOperation("codeartifact", bound.name);
   const { caller, body } = await authenticate(options, bound, req);
+  noteCaller(caller);
   const input = bound.parse({ query: queryPairs(req.url ?? ""), headers: req.headers, body });
+  noteParameters(input as object);
   const operation = options.operations[bound.name] as Operation<OperationName, D> | undefined;
   if (operation === undefined) {
     throw new Fault("NotImplemented", `${bound.name} is not implemented yet in this version of Portcullis.`);
@@ -186,6 +190,7 @@ async function authenticate<D>(
 }
 
 function answerError(log: Log, error: unknown, req: IncomingMessage, requestId: string): Answer {
+  noteFault(error);
   if (error instanceof Fault) return serializeFault(error);
   log.error(
     { err: error, requestId, method: req.method, path: req.url?.split("?")[0] },

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Fault, invalid } from "../core/faults.ts";
 import type { Log } from "../core/log.ts";
 import { drain } from "../http/drain.ts";
+import { noteCaller, noteFault, noteOperation, noteParameters } from "../registry/request-note.ts";
 import type { StsDeps } from "./assume-role.ts";
 import { assumeRole } from "./assume-role.ts";
 import { readBody } from "./body.ts";
@@ -47,9 +48,12 @@ async function answer(options: StsDoorOptions, req: IncomingMessage, requestId: 
     headers: req.rawHeaders,
     bodySha256: () => Promise.resolve(createHash("sha256").update(body).digest("hex")),
   };
-  const caller = await authenticate(signed, req.socket.remoteAddress);
   const input = new URLSearchParams(body.toString("utf8"));
   const action = input.get("Action") ?? "";
+  noteOperation("sts", action.slice(0, 100));
+  noteParameters(toldOf(input));
+  const caller = await authenticate(signed, req.socket.remoteAddress);
+  noteCaller(caller);
   const result = async (): Promise<Xml> => {
     switch (action) {
       case "GetCallerIdentity":
@@ -65,6 +69,12 @@ async function answer(options: StsDoorOptions, req: IncomingMessage, requestId: 
   if (input.get("Version") !== VERSION) throw invalid(`The Version must be ${VERSION}.`);
   const content = { [`${action}Result`]: await result(), ResponseMetadata: { RequestId: requestId } };
   return `<${action}Response xmlns="${NAMESPACE}">${render(content)}</${action}Response>`;
+}
+
+/** Not its tokens. */
+function toldOf(input: URLSearchParams): object {
+  const told = ["RoleArn", "RoleSessionName", "DurationSeconds"];
+  return Object.fromEntries([...input].filter(([name]) => told.includes(name)));
 }
 
 function render(xml: Xml): string {
@@ -94,6 +104,7 @@ const CODES: Readonly<Record<string, string>> = {
 };
 
 function sendFault(log: Log, res: ServerResponse, error: unknown, requestId: string): void {
+  noteFault(error);
   if (!(error instanceof Fault)) {
     log.error({ err: error, requestId }, "an STS request failed");
     sendError(res, 500, "InternalFailure", "The server could not complete the request.", requestId);

@@ -74,3 +74,8 @@ export const ACTIONS: readonly string[] = [
   ...ON_PACKAGE_GROUP,
   ...ON_ANY_TAGGED,
 ];
+
+/** Whether an action or operation only looks; handing out a token is not looking (as CloudTrail has it). */
+export function isRead(action: string): boolean {
+  return /^(?:Read|Get(?!AuthorizationToken)|List|Describe)/.test(action);
+}

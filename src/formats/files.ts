@@ -3,6 +3,7 @@ import { pipeline } from "node:stream/promises";
 import { LRUCache } from "lru-cache";
 import type { PackageKey } from "../core/coordinates.ts";
 import type { AssetSource, FoundAsset, Registry } from "../registry/registry.ts";
+import { noteVersion } from "../registry/request-note.ts";
 import type { DoorRequest } from "./format.ts";
 import { matchesEtag, parseRange } from "./headers.ts";
 
@@ -17,6 +18,7 @@ export interface FileQuestion {
 
 /** An answer to repeat while nothing it depends on has changed. */
 interface Known {
+  readonly version: string;
   readonly asset: FoundAsset;
   readonly current: () => boolean;
   readonly headers: string[];
@@ -62,6 +64,7 @@ export function createFiles(registry: Registry): Files {
     const place = `${repository.id} ${key.namespace}/${key.name}/${path}`;
     const known = cache.get(place);
     if (known !== undefined && known.current()) {
+      noteVersion(known.version);
       if (
         known.bytes !== undefined &&
         req.headers.range === undefined &&
@@ -83,7 +86,7 @@ export function createFiles(registry: Registry): Files {
     const headers = headersOf(source.asset, contentType);
     const bytes = await registry.smallAsset(source.asset);
     const current = source.current ?? (() => false);
-    const known: Known = { asset: source.asset, headers, contentType, bytes, current };
+    const known: Known = { version, asset: source.asset, headers, contentType, bytes, current };
     if (source.current !== undefined) cache.set(place, known);
     return sendHeld(request, known);
   }

@@ -16,6 +16,7 @@ import { Generations } from "./generations.ts";
 import type { Ingestion } from "./ingest.ts";
 import { retain } from "./ingest.ts";
 import type { AssetSource, FoundAsset, RepositoryRecord, RequestContext } from "./registry.ts";
+import { noteVersion } from "./request-note.ts";
 
 export interface AssetQuestion {
   readonly repository: RepositoryRecord;
@@ -32,6 +33,7 @@ export async function findAsset(
   ingestion: Ingestion,
   question: AssetQuestion,
 ): Promise<AssetSource> {
+  noteVersion(question.version);
   const lookup = await look(deps, question.repository, question.key);
   const holding = await holdings(deps, lookup, question.version);
   try {

@@ -11,6 +11,7 @@ import type { DomainSnapshot } from "../store/domains.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { RepositoryRecord, ResourceTags } from "./registry.ts";
 import { requestFacts } from "./request-facts.ts";
+import { noteQuestion } from "./request-note.ts";
 
 /** Tags in a request: set with a value, taken away without. */
 export type RequestTags = readonly { readonly key: string; readonly value?: string }[];
@@ -141,6 +142,7 @@ export function authorizeRepository(
   key?: PackageKey | null,
   requestTags: RequestTags = [],
 ): void {
+  noteQuestion(action, repository, key);
   const onPackage = key !== undefined && key !== null && PACKAGE_ACTIONS.has(action);
   const scoped = caller.tokenScope?.packages !== undefined;
   const question = onPackage || scoped ? `${action} ${key ? packagePath(key) : key}` : action;

@@ -18,6 +18,7 @@ import type { External } from "./external.ts";
 import type { Lookup } from "./find.ts";
 import { look } from "./find.ts";
 import type { Publication, RepositoryRecord, RequestContext } from "./registry.ts";
+import { noteVersion } from "./request-note.ts";
 
 /** The early question: before a byte of the body is read (spec 2.1.2; 403 as spec 2.6.2 suggests). */
 export async function admitPublish(
@@ -43,10 +44,13 @@ export async function publish(
   publication: Publication,
   context: RequestContext,
 ): Promise<PublishOutcome> {
+  noteVersion(publication.version);
   authorizeRepository(deps.region, context.caller, "PublishPackageVersion", repository, publication.key);
   const lookup = await look(deps, repository, publication.key);
-  if (!(await heldHere(deps, lookup.own, publication.version)))
-    await refuseReachable(deps, external, lookup, publication);
+  const existing = await heldHere(deps, lookup.own, publication.version);
+  if (existing === undefined) await refuseReachable(deps, external, lookup, publication);
+  // Asked again in the transaction; here so that what is refused leaves no bytes to be swept.
+  else planJoin(repository, existing, await findAssets(deps.database.read, existing.id), publication);
   const outcome = await deps.claims
     .hold(
       publication.assets.map(({ staged }) => staged.digests.sha256),
@@ -72,8 +76,8 @@ async function heldHere(
   deps: RegistryDeps,
   own: PackageRecord | undefined,
   version: string,
-): Promise<boolean> {
-  return own !== undefined && (await findVersion(deps.database.read, own.id, version)) !== undefined;
+): Promise<VersionRecord | undefined> {
+  return own && findVersion(deps.database.read, own.id, version);
 }
 
 /**
@@ -169,14 +173,10 @@ async function joinExisting(
   publication: Publication,
   context: RequestContext,
 ): Promise<PublishOutcome> {
-  const { key, assembly = "whole", status = "Published" } = publication;
-  const held = new Map((await findAssets(tx, existing.id)).map((asset) => [asset.name, asset]));
-  refuseOtherBytes(existing, held, publication);
-  const added = assetsOf(publication).filter(({ name }) => !held.has(name));
-  const completes = existing.status === "Unfinished" && status === "Published" && assembly !== "whole";
+  const held = await findAssets(tx, existing.id);
+  const { added, completes } = planJoin(into.repository, existing, held, publication);
   if (added.length === 0 && !completes) return "unchanged";
-  refuseMixing(into.repository, existing, publication);
-  await settleClaims(tx, into.repository, key, existing.version, added);
+  await settleClaims(tx, into.repository, publication.key, existing.version, added);
   await extend(deps, tx, into, existing, added, {
     event: "assets-added",
     context,
@@ -184,6 +184,22 @@ async function joinExisting(
     ...(completes ? { status: "Published" } : {}),
   });
   return "extended";
+}
+
+/** What a publication would change of a version that is there. Throws ConflictException where it may not. */
+function planJoin(
+  repository: RepositoryRecord,
+  existing: VersionRecord,
+  assets: readonly AssetRecord[],
+  publication: Publication,
+): { readonly added: readonly AssetRecord[]; readonly completes: boolean } {
+  const { assembly = "whole", status = "Published" } = publication;
+  const held = new Map(assets.map((asset) => [asset.name, asset]));
+  refuseOtherBytes(existing, held, publication);
+  const added = assetsOf(publication).filter(({ name }) => !held.has(name));
+  const completes = existing.status === "Unfinished" && status === "Published" && assembly !== "whole";
+  if (added.length > 0 || completes) refuseMixing(repository, existing, publication);
+  return { added, completes };
 }
 
 function refuseOtherBytes(
