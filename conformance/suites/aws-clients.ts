@@ -24,7 +24,7 @@ async function boto3({ checks, folder }: Stage, target: Target): Promise<void> {
     const { code, stdout, output } = await run([await awsPython(), script], { cwd: folder, env });
     const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
     for (const line of lines) {
-      const { outcome, title, reason }: { outcome: "ok" | "not ok"; title: string; reason: string } =
+      const { outcome, title, reason }: { outcome: "ok" | "not ok" | "skip"; title: string; reason: string } =
         JSON.parse(line);
       checks.record(outcome, title, reason);
     }

@@ -1,186 +1,18 @@
-"""boto3 drives every operation that is there: successes, each documented error, paging; every reply is held against the model.
+"""boto3 drives all operations of the API: successes, each documented error, paging; every reply is held against the model.
 
 Started by aws-clients.ts. Environment: ENDPOINT and AWS's own variables. Prints one JSON object a check.
 """
 import base64
 import datetime
-import gzip
 import hashlib
-import io
-import json
-import os
-import tarfile
-import urllib.error
 import urllib.request
-import uuid
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-ENDPOINT = os.environ["ENDPOINT"]
-RUN = uuid.uuid4().hex[:8]
+from aws_harness import (ENDPOINT, RUN, STRANGERS, SUCCEEDED, UNFINISHED, absent, aws, check, conflicts, equal, invalid,
+                         loose, pages, publish, refused, report)
+
 DOMAIN = f"boto-{RUN}"
-STRANGERS = []  # members outside the model, in any reply
-problems_of_replies = STRANGERS.append
-
-
-def client(**more):
-    config = Config(retries={"total_max_attempts": 1}, **more)
-    made = boto3.client("codeartifact", endpoint_url=ENDPOINT, region_name="us-east-1", config=config)
-    made.meta.events.register("response-received.codeartifact", hold_against_model)
-    return made
-
-
-def hold_against_model(response_dict=None, **_):
-    if response_dict is None or isinstance(response_dict["body"], str) or hasattr(response_dict["body"], "read"):
-        return
-    operation = CURRENT.get("operation")
-    model = aws.meta.service_model.operation_model(operation) if operation else None
-    body, status = response_dict["body"], response_dict["status_code"]
-    if status < 300:
-        if model is not None and model.has_streaming_output is False:
-            strangers(operation, model.output_shape, json.loads(body or b"{}"))
-        return
-    document = json.loads(body)
-    name = response_dict["headers"].get("x-amzn-errortype", "").split(":")[0]
-    shapes = {shape.name: shape for shape in aws.meta.service_model.error_shapes}
-    if document.get("__type", name).split("#")[-1] != name:
-        problems_of_replies(f"{operation}: header says {name}, body {document.get('__type')}")
-    if name in shapes:
-        document.pop("__type", None)
-        strangers(f"{operation} {name}", shapes[name], document)
-    if "message" not in document:
-        problems_of_replies(f"{operation} {name}: no message")
-
-
-def strangers(where, shape, value):
-    """Notes members that the shape does not have, and values of another kind."""
-    if shape.type_name == "structure":
-        if not isinstance(value, dict):
-            return problems_of_replies(f"{where}: {value!r} is no structure")
-        names = {member.serialization.get("name", name): member for name, member in shape.members.items()
-                 if member.serialization.get("location") is None}
-        for name, item in value.items():
-            if name not in names:
-                problems_of_replies(f"{where}: member '{name}' is not in the model")
-            elif item is not None:
-                strangers(f"{where}.{name}", names[name], item)
-    elif shape.type_name == "list":
-        for item in value:
-            strangers(where, shape.member, item)
-    elif shape.type_name == "map":
-        for item in value.values():
-            strangers(where, shape.value, item)
-    elif shape.type_name == "string" and getattr(shape, "enum", None) and value not in shape.enum:
-        if not (shape.name == "ExternalConnectionStatus" and value == "AVAILABLE"):  # spec 1.4.3: as the live service
-            problems_of_replies(f"{where}: '{value}' is not one of {shape.enum}")
-    elif shape.type_name in ("timestamp", "integer", "long") and (isinstance(value, bool) or not isinstance(value, (int, float))):
-        problems_of_replies(f"{where}: {value!r} is no number")
-
-
-CURRENT = {}
-aws = client()
-loose = client(parameter_validation=False)  # sends what boto3 itself would refuse
-for each in (aws, loose):
-    each.meta.events.register("before-call.codeartifact", lambda model, **_: CURRENT.update(operation=model.name))
-
-
-def report(outcome, title, reason=""):
-    print(json.dumps({"outcome": outcome, "title": f"boto3: {title}", "reason": reason}), flush=True)
-
-
-def check(title):
-    """Runs the function under it at once, as one check."""
-    def run(body):
-        try:
-            body()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
-            line = error.__traceback__.tb_next.tb_lineno if error.__traceback__.tb_next else 0
-            report("not ok", title, f"{type(error).__name__}: {error} (aws_clients.py:{line})")
-        else:
-            report("ok", title)
-    return run
-
-
-def equal(found, wanted):
-    assert found == wanted, f"found {found!r}, wanted {wanted!r}"
-
-
-def refused(exception, http_status, call, /, *words, **arguments):
-    """The call must fail with this exception, this status, and these words in its message. Gives the error's own members."""
-    try:
-        call(**arguments)
-    except ClientError as error:
-        answer = error.response
-        equal((answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]), (exception, http_status))
-        for word in words:
-            assert word in answer["Error"]["Message"], f"'{word}' is not in: {answer['Error']['Message']}"
-        return answer
-    raise AssertionError(f"no error, wanted {exception}")
-
-
-def invalid(call, /, *words, **arguments):
-    answer = refused("ValidationException", 400, call, *words, **arguments)
-    assert answer.get("reason") in ("CANNOT_PARSE", "ENCRYPTION_KEY_ERROR", "FIELD_VALIDATION_FAILED", "UNKNOWN_OPERATION", "OTHER"), answer.get("reason")
-
-
-def absent(call, /, *words, kind=None, **arguments):
-    answer = refused("ResourceNotFoundException", 404, call, *words, **arguments)
-    if kind is not None:
-        equal(answer.get("resourceType"), kind)
-
-
-def conflicts(call, /, *words, kind=None, **arguments):
-    answer = refused("ConflictException", 409, call, *words, **arguments)
-    if kind is not None:
-        equal(answer.get("resourceType"), kind)
-
-
-def pages(call, key, name, /, **arguments):
-    """Walks a list by ones: every item once, no token on the last page; a token that was changed is refused."""
-    found, token, first = [], None, None
-    while True:
-        answer = call(maxResults=1, **arguments, **({"nextToken": token} if token else {}))
-        assert len(answer[key]) <= 1, answer[key]
-        found += [item[name] for item in answer[key]]
-        token = answer.get("nextToken")
-        first = first or token
-        if token is None:
-            break
-        assert len(found) < 100, "it never ends"
-    everything = [item[name] for item in call(maxResults=1000, **arguments)[key]]
-    equal(found, everything)
-    equal(len(set(found)), len(found))
-    assert first is not None, "there was only one page"
-    changed = ("A" if first[0] != "A" else "B") + first[1:]
-    invalid(call, nextToken=changed, **arguments)
-    invalid(call, nextToken="made-up", **arguments)
-    method = getattr(loose, call.__name__)
-    invalid(method, "maxResults", maxResults=0, **arguments)
-    invalid(method, "maxResults", maxResults=1001, **arguments)
-    return found
-
-
-def publish(registry, token, name, version, tag="latest"):
-    """The one PUT that npm's clients publish with. Gives the tarball."""
-    manifest = {"name": name, "version": version, "description": "by boto3", "license": "MIT", "homepage": "http://home.example/"}
-    files = {"package/package.json": json.dumps(manifest).encode(), "package/index.js": b"module.exports = 1;\n"}
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w") as archive:
-        for path, content in files.items():
-            entry = tarfile.TarInfo(path)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    tarball = gzip.compress(raw.getvalue(), mtime=0)
-    dist = {"integrity": "sha512-" + base64.b64encode(hashlib.sha512(tarball).digest()).decode(), "shasum": hashlib.sha1(tarball).hexdigest()}
-    document = {"_id": name, "name": name, "dist-tags": {tag: version}, "versions": {version: {**manifest, "dist": dist}},
-                "_attachments": {f"{name}-{version}.tgz": {"content_type": "application/octet-stream", "data": base64.b64encode(tarball).decode(), "length": len(tarball)}}}
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    request = urllib.request.Request(registry + name.replace("/", "%2f"), json.dumps(document).encode(), headers, method="PUT")
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        assert answer.status in (200, 201), answer.status
-    return tarball
 
 
 # --- Domains ---------------------------------------------------------------------------------------------------------
@@ -529,36 +361,21 @@ def _():
 
 # --- The whole API ---------------------------------------------------------------------------------------------------
 
-SAMPLES = {"domain": DOMAIN, "repository": "team", "format": "npm", "package": "plain", "namespace": "acme", "packageVersion": "1.0.0",
-           "packageGroup": "/npm/*", "versions": ["1.0.0"], "targetStatus": "Archived", "sourceRepository": "team", "destinationRepository": "store",
-           "originRestrictionType": "PUBLISH", "policyDocument": "{}", "tags": [{"key": "k", "value": "v"}], "tagKeys": ["k"],
-           "assetContent": b"x", "assetName": "a", "assetSHA256": hashlib.sha256(b"x").hexdigest(), "asset": "a", "externalConnection": "public:npmjs",
-           "restrictions": {"publish": "ALLOW", "upstream": "ALLOW"}}
+import aws_groups  # noqa: E402, F401 - each runs its checks when it is imported
+import aws_permissions  # noqa: E402, F401
+import aws_versions  # noqa: E402, F401
+
+ALL = set(aws.meta.service_model.operation_names)
+LEFT = ALL - SUCCEEDED
+if LEFT and LEFT <= UNFINISHED:
+    report("skip", "all operations of the model have given what was asked", f"answered 501: {', '.join(sorted(LEFT))}")
+else:
+    @check("all operations of the model have given what was asked")
+    def _():
+        equal(len(ALL), 48)
+        assert not LEFT, f"never succeeded: {sorted(LEFT)}"
 
 
-@check("all 48 operations answer: with what was asked, an error of the model, or an honest 501")
-def _():
-    SAMPLES["resourceArn"] = aws.describe_domain(**IN)["domain"]["arn"]
-    bad = []
-    for name in sorted(aws.meta.service_model.operation_names):
-        if name.startswith("Delete"):
-            continue  # they have been seen, and would take the stage away
-        model = aws.meta.service_model.operation_model(name)
-        required = {member: SAMPLES[member] for member in (model.input_shape.required_members if model.input_shape else [])}
-        if name == "UpdatePackageGroupOriginConfiguration":
-            required.pop("restrictions", None)
-        method = next(method for method, operation in aws.meta.method_to_api_mapping.items() if operation == name)
-        try:
-            getattr(aws, method)(**required)
-        except ClientError as error:
-            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            if status == 501 and "not implemented" not in error.response["Error"]["Message"].lower():
-                bad.append(f"{name}: 501 without saying so: {error}")
-            elif status > 501 or status == 500:
-                bad.append(f"{name}: {error}")
-    assert not bad, "; ".join(bad)
-
-
-@check("no reply had a member, a type or a value outside the model")
+@check("every reply was within the model: no member outside it, none required missing, types, times, enumerations")
 def _():
     assert not STRANGERS, "; ".join(sorted(set(STRANGERS))[:20])
