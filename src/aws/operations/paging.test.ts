@@ -172,4 +172,5 @@ async function setScene({ client, publish }: TestApi): Promise<void> {
   if (!("PublishPackageVersion" in operations)) return;
   for (const assetName of ["a", "b", "c"])
     await client.publishPackageVersion({ ...GENERIC, assetName, unfinished: true });
+  await client.publishPackageVersion({ ...GENERIC, packageVersion: "2.0.0" });
 }
