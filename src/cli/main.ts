@@ -1,5 +1,6 @@
 // The command line: one file per command; a mistake is one line on standard error and exit code 2.
 import { Command, CommanderError } from "commander";
+import { journalCommand } from "./journal.ts";
 import { policyCommand } from "./policy.ts";
 import { groupCommand, roleCommand } from "./role.ts";
 import { serveCommand } from "./serve.ts";
@@ -19,7 +20,8 @@ const program = new Command("portcullis")
   .addCommand(roleCommand())
   .addCommand(policyCommand())
   .addCommand(tokenCommand())
-  .addCommand(webhookCommand());
+  .addCommand(webhookCommand())
+  .addCommand(journalCommand());
 
 /** Commands made elsewhere do not know how this one wants mistakes to be told. */
 function inherit(command: Command): void {

@@ -19,19 +19,25 @@ export async function insertAuditBatch(db: Queries, batch: Omit<AuditBatch, "id"
     .execute();
 }
 
-/** Batches with records of `since` or later; newest first, below `before`. */
+/** Batches that end at `since` or later, the last ones first; `before` is the last one that was seen already. */
 export async function findAuditBatches(
   db: Queries,
-  { since, before, limit }: { readonly since: number; readonly before: number; readonly limit: number },
+  question: {
+    readonly since: number;
+    readonly before: Pick<AuditBatch, "id" | "lastAt"> | undefined;
+    readonly limit: number;
+  },
 ): Promise<readonly AuditBatch[]> {
-  const rows = await db
-    .selectFrom("audit_batch")
-    .selectAll()
-    .where("last_at", ">=", since)
-    .where("id", "<", before)
-    .orderBy("id", "desc")
-    .limit(limit)
-    .execute();
+  const { since, before, limit } = question;
+  let query = db.selectFrom("audit_batch").selectAll().where("last_at", ">=", since);
+  if (before !== undefined)
+    query = query.where(({ eb, or, and }) =>
+      or([
+        eb("last_at", "<", before.lastAt),
+        and([eb("last_at", "=", before.lastAt), eb("id", "<", before.id)]),
+      ]),
+    );
+  const rows = await query.orderBy("last_at", "desc").orderBy("id", "desc").limit(limit).execute();
   return rows.map(({ id, first_at: firstAt, last_at: lastAt, records, content }) => ({
     ...{ id, firstAt, lastAt, records, content },
   }));

@@ -230,3 +230,9 @@ async function repositoriesWithTag(
       .map((row) => row.resource_arn.slice(row.resource_arn.lastIndexOf("/") + 1)),
   );
 }
+
+/** Every domain's name by its id. */
+export async function domainNames(db: Queries): Promise<ReadonlyMap<number, string>> {
+  const rows = await db.selectFrom("domain").select(["id", "name"]).execute();
+  return new Map(rows.map(({ id, name }) => [id, name]));
+}

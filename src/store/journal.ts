@@ -203,6 +203,36 @@ export async function readJournal(
   return rows.map(recordOf);
 }
 
+export interface JournalQuestion {
+  /** Epoch milliseconds. */
+  readonly since: number;
+  /** Any of these; left out: all. */
+  readonly domainIds?: readonly number[] | undefined;
+  readonly key?: PackageKey | undefined;
+  readonly events?: readonly string[] | undefined;
+  /** Package-version events only. */
+  readonly changesOnly?: boolean;
+  readonly limit: number;
+}
+
+/** The last entries that fit, newest first. */
+export async function searchJournal(
+  db: Queries,
+  question: JournalQuestion,
+): Promise<readonly JournalRecord[]> {
+  const { since, domainIds, key, events, changesOnly = false, limit } = question;
+  let query = db.selectFrom("journal").selectAll().where("at", ">=", since);
+  if (domainIds !== undefined) query = query.where("domain_id", "in", domainIds);
+  if (events !== undefined) query = query.where("event", "in", events);
+  if (changesOnly) query = query.where("change", "is not", null);
+  if (key !== undefined)
+    query = query
+      .where("format", "=", key.format)
+      .where("namespace", "=", key.namespace)
+      .where("package", "=", key.name);
+  return (await query.orderBy("seq", "desc").limit(limit).execute()).map(recordOf);
+}
+
 export async function readEntry(db: Queries, seq: number): Promise<JournalRecord | undefined> {
   const row = await db.selectFrom("journal").selectAll().where("seq", "=", seq).executeTakeFirst();
   return row && recordOf(row);
