@@ -5,7 +5,7 @@ import { isPackageFormat, type PackageFormat } from "./core/coordinates.ts";
 import { Fault, invalid } from "./core/faults.ts";
 import { withoutSecrets } from "./core/secrets.ts";
 import type { AuditedRequest } from "./events/audit-record.ts";
-import type { FormatDoor } from "./formats/format.ts";
+import type { FormatDoor, RenderedFault } from "./formats/format.ts";
 import type { Address } from "./http/address.ts";
 import { parseAddress } from "./http/address.ts";
 import { drain } from "./http/drain.ts";
@@ -260,9 +260,11 @@ function answerFault(
     );
   if (res.headersSent || res.destroyed) return void res.destroy();
   const fault = error instanceof Fault ? error : undefined;
-  const { contentType, body } = wording(door, fault, requestId);
+  const { contentType, body, reasonPhrase, headers } = wording(door, fault, requestId);
+  if (reasonPhrase !== undefined) res.statusMessage = headerText(reasonPhrase).slice(0, REASON_PHRASE_MAX);
   const status = fault?.status ?? 500;
   res.writeHead(status, {
+    ...headers,
     "content-type": contentType,
     "content-length": Buffer.byteLength(body),
     "x-request-id": requestId,
@@ -273,11 +275,14 @@ function answerFault(
   drain(req);
 }
 
+/** Longer ones are cut by some clients and refused by others, characters. */
+const REASON_PHRASE_MAX = 500;
+
 function wording(
   door: FormatDoor | undefined,
   fault: Fault | undefined,
   requestId: string,
-): { contentType: string; body: string } {
+): RenderedFault {
   if (door !== undefined && fault !== undefined) return door.renderFault(fault);
   const text = fault?.message ?? `Something went wrong here, not with the request. Its id is ${requestId}.`;
   if (door !== undefined) return door.renderFault(invalid(text));

@@ -1,7 +1,7 @@
 // Reading request bodies: bounded, gzip undone, and never closing the connection, so that a refusal reaches the client.
 import type { IncomingMessage } from "node:http";
 import { createGunzip, type Gunzip } from "node:zlib";
-import { Fault, invalid } from "../../core/faults.ts";
+import { Fault, invalid } from "../core/faults.ts";
 import { nestsTooDeeply } from "./nesting.ts";
 
 /** Compressed manifests stay far below; base64 of a tarball does not compress at all. */

@@ -51,7 +51,13 @@ export interface DocumentsOptions {
    * The document's bytes, made of nothing but the view, what the registry tells of it, and the address. Throws the Fault
    * that says why there is none. May find a public document replaced meanwhile (ENOENT): then it is called again.
    */
-  readonly build: (view: PackageView, kind: DocumentKind, base: string) => Promise<Buffer>;
+  readonly build: (view: PackageView, kind: DocumentKind, base: string) => Promise<Buffer | BuiltDocument>;
+}
+
+export interface BuiltDocument {
+  readonly body: Buffer;
+  /** Further headers, flat. */
+  readonly headers: readonly string[];
 }
 
 /** What a cached document costs besides its bytes, roughly. */
@@ -146,9 +152,10 @@ export function createDocuments({ registry, cacheBytes, rendering, build }: Docu
   }
 
   async function buildEntry(view: PackageView, place: Place, etag: string): Promise<Entry> {
-    const plain = await build(view, place.kind, place.base);
+    const built = await build(view, place.kind, place.base);
+    const { body: plain, headers } = Buffer.isBuffer(built) ? { body: built, headers: [] } : built;
     const body = place.gzip ? await gzipAsync(plain, { level: GZIP_LEVEL }) : plain;
-    return { view, etag, body, headers: headersOf(place, etag, body.length) };
+    return { view, etag, body, headers: [...headersOf(place, etag, body.length), ...headers] };
   }
 
   return {

@@ -14,6 +14,10 @@ export interface FileQuestion {
   readonly asset: string;
   /** application/octet-stream when left out. */
   readonly contentType?: string;
+  /** What browsers and some clients save it as. ASCII without quotes. */
+  readonly fileName?: string;
+  /** Further headers, flat; asked for once the file is found. */
+  readonly headers?: () => Promise<readonly string[]>;
 }
 
 /** An answer to repeat while nothing it depends on has changed. */
@@ -22,7 +26,7 @@ interface Known {
   readonly asset: FoundAsset;
   readonly current: () => boolean;
   readonly headers: string[];
-  readonly contentType: string;
+  readonly common: readonly string[];
   /** Set for small files, whose bytes the registry keeps. */
   bytes: Buffer | undefined;
 }
@@ -80,24 +84,25 @@ export function createFiles(registry: Registry): Files {
   }
 
   async function find(request: DoorRequest, question: FileQuestion, place: string): Promise<void> {
-    const { key, version, asset, contentType = "application/octet-stream" } = question;
+    const { key, version, asset } = question;
     const source = await registry.asset(request.repository, key, version, asset, request);
-    if (source.kind === "arriving") return sendArriving(request, source, contentType);
-    const headers = headersOf(source.asset, contentType);
+    const common = [...commonOf(question), ...((await question.headers?.()) ?? [])];
+    if (source.kind === "arriving") return sendArriving(request, source, common);
+    const headers = headersOf(source.asset, common);
     const bytes = await registry.smallAsset(source.asset);
     const current = source.current ?? (() => false);
-    const known: Known = { version, asset: source.asset, headers, contentType, bytes, current };
+    const known: Known = { version, asset: source.asset, headers, common, bytes, current };
     if (source.current !== undefined) cache.set(place, known);
     return sendHeld(request, known);
   }
 
   async function sendHeld(
     { req, res, method }: DoorRequest,
-    { asset, headers, bytes, contentType }: Known,
+    { asset, headers, bytes, common }: Known,
   ): Promise<void> {
     const etag = etagOf(asset);
     if (matchesEtag(req.headers["if-none-match"], etag)) {
-      res.writeHead(304, ["etag", etag, ...COMMON]);
+      res.writeHead(304, ["etag", etag, ...CACHING]);
       res.end();
       return;
     }
@@ -106,14 +111,14 @@ export function createFiles(registry: Registry): Files {
         ? parseRange(req.headers.range, asset.size)
         : undefined;
     if (range === "unsatisfiable") {
-      res.writeHead(416, ["content-range", `bytes */${asset.size}`, "content-length", "0", ...COMMON]);
+      res.writeHead(416, ["content-range", `bytes */${asset.size}`, "content-length", "0", ...CACHING]);
       res.end();
       return;
     }
     if (range === undefined) res.writeHead(200, headers);
     else
       res.writeHead(206, [
-        ...headersOf(asset, contentType, range.end - range.start + 1),
+        ...headersOf(asset, common, range.end - range.start + 1),
         "content-range",
         `bytes ${range.start}-${range.end}/${asset.size}`,
       ]);
@@ -130,30 +135,27 @@ export function createFiles(registry: Registry): Files {
 async function sendArriving(
   { res, method }: DoorRequest,
   source: Extract<AssetSource, { kind: "arriving" }>,
-  contentType: string,
+  common: readonly string[],
 ): Promise<void> {
   const length = source.size === undefined ? [] : ["content-length", String(source.size)];
-  res.writeHead(200, ["content-type", contentType, ...length, ...COMMON]);
+  res.writeHead(200, [...common, ...length]);
   if (method === "HEAD") res.end();
   // A failure on the way, such as a wrong digest, ends in a cut connection and never in a whole body.
   else await pipeline(source.follow(), res);
 }
 
-/** Bytes from strangers are never shown as a page of ours (threats C). */
-const COMMON = [
-  "cache-control",
-  "private, max-age=31536000, immutable",
-  "x-content-type-options",
-  "nosniff",
-  "content-disposition",
-  "attachment",
-];
+const CACHING = ["cache-control", "private, max-age=31536000, immutable", "x-content-type-options", "nosniff"];
 
-function headersOf(asset: FoundAsset, contentType: string, length = asset.size): string[] {
+/** Bytes from strangers are never shown as a page of ours (threats C). */
+function commonOf({ contentType = "application/octet-stream", fileName }: FileQuestion): string[] {
+  const disposition = fileName === undefined ? "attachment" : `attachment; filename="${fileName}"`;
+  return ["content-type", contentType, "content-disposition", disposition, ...CACHING];
+}
+
+function headersOf(asset: FoundAsset, common: readonly string[], length = asset.size): string[] {
   const modified = new Date(asset.publishedAt).toUTCString();
   return [
-    "content-type",
-    contentType,
+    ...common,
     "content-length",
     String(length),
     "etag",
@@ -162,7 +164,6 @@ function headersOf(asset: FoundAsset, contentType: string, length = asset.size):
     modified,
     "accept-ranges",
     "bytes",
-    ...COMMON,
   ];
 }
 

@@ -81,8 +81,17 @@ export interface FormatDoor {
   /** Answers one authenticated request; may throw a Fault, which the server words with `renderFault`. */
   handle(request: DoorRequest): Promise<void> | void;
   /** The format's own dialect for an error. `WWW-Authenticate`, `Allow`, `Retry-After` and `x-portcullis-reason` are added by the server. */
-  renderFault(fault: Fault): { readonly contentType: string; readonly body: string };
+  renderFault(fault: Fault): RenderedFault;
   close?(): Promise<void>;
+}
+
+export interface RenderedFault {
+  readonly contentType: string;
+  readonly body: string;
+  /** Goes behind the status code, for clients that show nothing else (mvn, twine); the server makes it plain and short. */
+  readonly reasonPhrase?: string;
+  /** Further headers, by lower-case name. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface DoorRequest {

@@ -4,7 +4,7 @@ import { conflict, invalid, notFound } from "../../core/faults.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { absence, sendJson } from "../answers.ts";
 import type { DoorRequest } from "../format.ts";
-import { readBody, readJson, requireJson } from "./body.ts";
+import { readBody, readJson, requireJson } from "../body.ts";
 import type { DocumentWorker } from "./document-worker.ts";
 import { type MetadataUpdate, parseBody, readMetadataUpdate } from "./documents.ts";
 import { external } from "./external.ts";

@@ -3,7 +3,7 @@ import type { PackageKey } from "../../core/coordinates.ts";
 import { invalid } from "../../core/faults.ts";
 import type { VersionMetadata } from "../../registry/registry.ts";
 import { checkPublishedName, checkPublishedVersion, checkTag, nameOf } from "./names.ts";
-import { nestsTooDeeply } from "./nesting.ts";
+import { nestsTooDeeply } from "../nesting.ts";
 import type { Attachment } from "./publish-body.ts";
 
 export type Json = Readonly<Record<string, unknown>>;

@@ -1,6 +1,6 @@
 // A streaming scanner of npm's publish body: decodes the attachment's base64 as it arrives and keeps the rest for JSON.parse.
 import { Fault, invalid } from "../../core/faults.ts";
-import { DEPTH_MAX } from "./nesting.ts";
+import { DEPTH_MAX } from "../nesting.ts";
 
 export interface PublishBodyLimits {
   /** Everything but the attachment's data, bytes. */

@@ -6,7 +6,7 @@ import type { Registry } from "../../registry/registry.ts";
 import { sendJson } from "../answers.ts";
 import type { DoorRequest, FormatLimits } from "../format.ts";
 import { differences } from "./agreement.ts";
-import { bodyChunks, requireJson } from "./body.ts";
+import { bodyChunks, requireJson } from "../body.ts";
 import { checkDeclaredDist, describe, parseBody, readPublish } from "./documents.ts";
 import { ASSET_NAME, nameOf } from "./names.ts";
 import { createPublishBodyScanner, type PublishBody, REST_BYTES_MAX } from "./publish-body.ts";

@@ -2,7 +2,7 @@
 import { ARCHIVE_LIMITS, ArchiveError, type ArchiveLimits, archiveFault } from "../../archives/archive.ts";
 import type { TarSink } from "../../archives/tar.ts";
 import { createTgzReader } from "../../archives/tgz.ts";
-import { nestsTooDeeply } from "./nesting.ts";
+import { nestsTooDeeply } from "../nesting.ts";
 
 export interface TarballLimits extends ArchiveLimits {
   /** Bytes of package.json. */
