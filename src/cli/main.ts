@@ -1,6 +1,8 @@
 // The command line: one file per command; a mistake is one line on standard error and exit code 2.
 import { Command, CommanderError } from "commander";
+import { credentialCommand } from "./credential.ts";
 import { journalCommand } from "./journal.ts";
+import { loginCommand, logoutCommand } from "./login.ts";
 import { policyCommand } from "./policy.ts";
 import { groupCommand, roleCommand } from "./role.ts";
 import { serveCommand } from "./serve.ts";
@@ -20,6 +22,9 @@ const program = new Command("portcullis")
   .addCommand(roleCommand())
   .addCommand(policyCommand())
   .addCommand(tokenCommand())
+  .addCommand(loginCommand())
+  .addCommand(logoutCommand())
+  .addCommand(credentialCommand())
   .addCommand(webhookCommand())
   .addCommand(journalCommand());
 
@@ -30,7 +35,9 @@ function inherit(command: Command): void {
 inherit(program);
 
 try {
-  await program.parseAsync();
+  // cargo calls a credential provider with this argument alone.
+  const asked = process.argv[2] === "--cargo-plugin" ? ["credential", "cargo"] : [];
+  await program.parseAsync([...process.argv.slice(0, 2), ...asked, ...process.argv.slice(2)]);
 } catch (error) {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
   process.stderr.write(`portcullis: ${(error as Error).message}\n`);
