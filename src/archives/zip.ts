@@ -77,6 +77,28 @@ async function read(
   return { entries, files };
 }
 
+/**
+ * The first file whose path matches, of an archive that was checked when it came in, or whose bytes are what their index
+ * promised: nothing but the directory and that file is read. Undefined when there is none; rejects as `readZip` does.
+ */
+export async function readZipMember(
+  source: ZipSource,
+  what: string,
+  path: RegExp,
+): Promise<Buffer | undefined> {
+  try {
+    const zip = await openZip(source);
+    try {
+      for await (const entry of membersOf(zip)) if (path.test(entry.fileName)) return await unpack(zip, entry);
+      return undefined;
+    } finally {
+      zip.close();
+    }
+  } catch (error) {
+    throw archiveFault(asRefusal(error), what);
+  }
+}
+
 async function openZip(source: ZipSource): Promise<yauzl.ZipFile> {
   if (source.size < END_RECORD_BYTES) throw new ArchiveError("it is not a zip archive");
   await checkEnd(source);

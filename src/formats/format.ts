@@ -1,6 +1,7 @@
 // What a package format must provide. One folder per format exports one value of type Format; app.ts lists them.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
+import type { ByteRange } from "../blobs/blob-store.ts";
 import type { Caller } from "../core/caller.ts";
 import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import type { Fault } from "../core/faults.ts";
@@ -133,7 +134,8 @@ export type ReadOutside = (request: OutsideRequest) => Promise<IndexFile | undef
 /** The files of a version, to look into. */
 export interface HeldAssets {
   readonly assets: readonly AssetRow[];
-  open(asset: AssetRow): Promise<Readable>;
+  /** The whole of it, or a part. */
+  open(asset: AssetRow, range?: ByteRange): Promise<Readable>;
 }
 
 export interface IndexFile {

@@ -1,6 +1,7 @@
 // Operations that tell what is inside a version: its dependencies and its readme, of the named repository only (spec 4.6, 5.8.4, 5.8.5).
 import { packagePath } from "../../core/coordinates.ts";
 import { Fault, notFound } from "../../core/faults.ts";
+import type { HeldAssets } from "../../formats/format.ts";
 import type { Dependency } from "../../registry/registry.ts";
 import { findAssets } from "../../store/versions.ts";
 import type { Call } from "../dispatch.ts";
@@ -49,8 +50,7 @@ export async function getPackageVersionReadme(
 ): Promise<Operations["GetPackageVersionReadme"]["output"]> {
   const { held, version } = await openVersion(deps, call, input, "GetPackageVersionReadme");
   const assets = await findAssets(deps.database.read, version.id);
-  const open = (asset: { readonly digests: { readonly sha256: string } }) =>
-    deps.blobs.open(asset.digests.sha256);
+  const open: HeldAssets["open"] = ({ digests }, range) => deps.blobs.open(digests.sha256, range);
   const readme = await deps.formats
     .get(held.key.format)
     ?.readme?.(version, { assets, open })
