@@ -1,6 +1,7 @@
 // Doing and undoing a login's settings on a desk of files, remembering what was there before.
 import { createHash } from "node:crypto";
 import type { Desk, Sheet } from "./desk.ts";
+import { rememberLines, restoreLines } from "./exact-lines.ts";
 import type { FileState, Login, Written } from "./record.ts";
 import { hashOf, sameSetting } from "./record.ts";
 import { SYNTAXES } from "./syntax/index.ts";
@@ -86,49 +87,65 @@ function setValue(
   others: readonly Login[],
 ): Done {
   const { file, syntax, path, value, secret = false } = setting;
-  const current = SYNTAXES[syntax].get(sheet.text, path);
-  if (!sameValue(current, value)) sheet.text = SYNTAXES[syntax].set(sheet.text, path, value);
+  const text = sheet.text;
+  const current = SYNTAXES[syntax].get(text, path);
+  if (!sameValue(current, value)) sheet.text = SYNTAXES[syntax].set(text, path, value);
   const ours = prior !== undefined && current !== undefined && hashOf(current) === prior.hash;
   const before = ours ? prior.before : current;
   // A later login took our place, and this one takes it back: what we found first is for that one to restore.
   if (prior !== undefined && old !== undefined && !ours) passOn(prior, old, others);
-  const written = {
+  const lines =
+    before === undefined ? undefined : rememberLines(text, sheet.text, ours ? prior.lines : undefined);
+  const written: Written = {
     file,
     syntax,
     path: [...path],
     hash: hashOf(value),
-    ...(before === undefined ? {} : { before: copy(before) }),
+    ...given({ before: before === undefined ? undefined : copy(before), lines }),
   };
   return { written, change: { file, syntax, path, secret, before: current, after: value } };
+}
+
+/** Without what is undefined: records are compared and written. */
+function given<T extends object>(members: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: NonNullable<T[K]>;
+  };
 }
 
 function copy(value: Value): string | boolean | string[] {
   return typeof value === "object" ? [...value] : value;
 }
 
-/** Items are told apart without the token in them, so that a new token takes the old one's place. */
+/** Of an earlier run's item the hash is known, so a new token takes the old one's place. */
 function addMember(sheet: Sheet, setting: Setting, prior: Written | undefined): Done {
   const { file, syntax, path, secret = false, seed } = setting;
   const item = String(setting.value);
-  const there = SYNTAXES[syntax].get(sheet.text, path);
-  const list = there === undefined ? [...(seed ?? [])] : [...asList(there)];
+  const text = sheet.text;
+  const there = SYNTAXES[syntax].get(text, path);
+  const list = there === undefined ? (seed ?? []) : asList(there);
   const stale = prior === undefined ? -1 : list.findIndex((each) => hashOf(each) === prior.hash);
   const next = stale >= 0 ? list.with(stale, item) : list.includes(item) ? list : [...list, item];
-  const change: Change = { file, syntax, path, secret, before: there, after: next, item };
-  if (there !== undefined && sameValue(list, next) && stale < 0)
-    return { written: undefined, change: { ...change, after: there } };
-  if (!sameValue(there === undefined ? undefined : list, next))
-    sheet.text = SYNTAXES[syntax].set(sheet.text, path, next);
-  const seeded = seed !== undefined && (there === undefined || prior?.seed !== undefined);
-  const written = {
+  const change: Change = {
     file,
     syntax,
-    path: [...path],
-    hash: hashOf(item),
-    member: true,
-    ...(seeded ? { seed: [...seed] } : {}),
+    path,
+    secret,
+    before: there === undefined ? undefined : list,
+    after: next,
+    item,
   };
-  return { written, change: { ...change, before: there === undefined ? undefined : list } };
+  // An item that is there already, and is not ours, is not ours to take away either.
+  if (stale < 0 && list.includes(item)) return { written: undefined, change };
+  if (!sameValue(list, next)) sheet.text = SYNTAXES[syntax].set(text, path, next);
+  const known = stale >= 0 ? prior : undefined;
+  const seeded = there === undefined ? seed : known?.seed;
+  const lines = there === undefined ? undefined : rememberLines(text, sheet.text, known?.lines);
+  // A list that this login began has no lines of before.
+  const kept = stale >= 0 && prior?.lines === undefined ? undefined : lines;
+  const more = given({ seed: seeded === undefined ? undefined : [...seeded], lines: kept });
+  const written: Written = { file, syntax, path: [...path], hash: hashOf(item), member: true, ...more };
+  return { written, change };
 }
 
 /**
@@ -161,8 +178,16 @@ function restore(sheet: Sheet, written: Written, login: Login, others: readonly 
   sheet.text =
     before === undefined
       ? SYNTAXES[syntax].remove(sheet.text, path)
-      : SYNTAXES[syntax].set(sheet.text, path, before);
+      : (exactly(sheet, written, before) ?? SYNTAXES[syntax].set(sheet.text, path, before));
   return { ...change, after: before };
+}
+
+/** The lines of before, where they still mean the value of before. */
+function exactly({ text }: Sheet, { syntax, path, lines }: Written, before: Value): string | undefined {
+  const restored = restoreLines(text, lines);
+  return restored !== undefined && sameValue(SYNTAXES[syntax].get(restored, path), before)
+    ? restored
+    : undefined;
 }
 
 function passOn(written: Written, login: Login, others: readonly Login[]): void {
@@ -170,20 +195,26 @@ function passOn(written: Written, login: Login, others: readonly Login[]): void 
     if (other === login) continue;
     const later = other.settings.find((each) => sameSetting(each, written));
     if (later?.before === undefined || hashOf(later.before) !== written.hash) continue;
-    if (written.before === undefined) delete later.before;
-    else later.before = written.before;
+    delete later.before;
+    const lines = later.lines && written.lines && { ...later.lines, before: written.lines.before };
+    delete later.lines;
+    Object.assign(later, given({ before: written.before, lines }));
   }
 }
 
-function dropMember(sheet: Sheet, { file, syntax, path, hash, seed = [] }: Written): Change {
+function dropMember(sheet: Sheet, written: Written): Change {
+  const { file, syntax, path, hash, seed = [] } = written;
   const list = asList(SYNTAXES[syntax].get(sheet.text, path));
   const change = { file, syntax, path, secret: true, before: list };
   const left = list.filter((item) => hashOf(item) !== hash);
   if (left.length === list.length) return { ...change, after: list, kept: "it is gone already" };
   const nothing = sameValue(left, seed);
-  sheet.text = nothing
+  const restored = nothing
     ? SYNTAXES[syntax].remove(sheet.text, path)
-    : SYNTAXES[syntax].set(sheet.text, path, left);
+    : restoreLines(sheet.text, written.lines);
+  const right =
+    restored !== undefined && (nothing || sameValue(asList(SYNTAXES[syntax].get(restored, path)), left));
+  sheet.text = right ? restored : SYNTAXES[syntax].set(sheet.text, path, left);
   return { ...change, after: nothing ? undefined : left };
 }
 

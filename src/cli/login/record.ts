@@ -41,6 +41,8 @@ const LOGIN = v.object({
       seed: v.optional(v.array(v.string())),
       /** What was there before; absent: nothing. */
       before: v.optional(VALUE),
+      /** The very lines it was written in, and how to know those that took their place: their number and SHA-256. */
+      lines: v.optional(v.object({ before: v.string(), count: v.number(), sha256: v.string() })),
     }),
   ),
   files: v.array(

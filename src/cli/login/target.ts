@@ -58,7 +58,8 @@ function pathForm(
   { domain, owner = OWNER_DEFAULT, repository, format }: Wanted,
 ): string {
   if (!/^[a-z][a-z0-9-]*$/.test(domain)) throw new LoginError(`'${domain}' is no domain's name`);
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,99}$/.test(repository)) throw new LoginError(`'${repository}' is no repository's name`);
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,99}$/.test(repository))
+    throw new LoginError(`'${repository}' is no repository's name`);
   return `${endpointUrl}/${format}/d/${domain}-${owner}/${repository}/`;
 }
 

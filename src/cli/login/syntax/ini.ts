@@ -100,13 +100,15 @@ function render(value: Value, oldLines: readonly string[], eol: string): string 
     : list.map((item) => `${eol}    ${item}`).join("");
 }
 
-function replace(text: string, entry: Entry, value: Value): string {
+function replace(text: string, entry: Entry, value: Value, { python }: Dialect): string {
   const lines = splitLines(text);
   const old = lines.slice(entry.start, entry.end);
   const first = old[0] as string;
   const [, head = ""] = /^(\s*[^=:]*?\s*=\s*|\s*[^=]+?\s*=\s*|[^=:]+?\s*[=:]\s*)/.exec(first) ?? [];
   const end = /\r?\n$/.exec(old.at(-1) as string)?.[0] ?? "";
-  const comment = old.length === 1 ? (/\s+[;#].*$/.exec(bare(first).slice(head.length))?.[0] ?? "") : "";
+  // For configparser, what stands behind a value is part of it.
+  const comment =
+    !python && old.length === 1 ? (/\s+[;#].*$/.exec(bare(first).slice(head.length))?.[0] ?? "") : "";
   const body = render(value, old, eolOf(text));
   const start = body.startsWith("\n") || body.startsWith("\r") ? head.trimEnd() : head;
   lines.splice(entry.start, entry.end - entry.start, start + body + comment + end);
@@ -145,7 +147,7 @@ function make(dialect: Dialect): Syntax {
     get: (text, path) => find(text, path, dialect)?.value,
     set(text, path, value) {
       const entry = find(text, path, dialect);
-      return entry === undefined ? insert(text, path, value, dialect) : replace(text, entry, value);
+      return entry === undefined ? insert(text, path, value, dialect) : replace(text, entry, value, dialect);
     },
     remove: (text, path) => remove(text, path, dialect),
   };

@@ -40,10 +40,13 @@ export function assertOnlyChanged(
     );
 }
 
+/** As text, with keys in order: tables may be written in any. */
 function rest(document: unknown, path: readonly string[]): string {
-  return JSON.stringify(without(document, path) ?? {}, (_, value: unknown) =>
-    typeof value === "bigint" ? String(value) : value,
-  );
+  return JSON.stringify(without(document, path) ?? {}, (_, value: unknown) => {
+    if (typeof value === "bigint") return String(value);
+    if (!isNode(value) || value instanceof Date) return value;
+    return Object.fromEntries(Object.entries(value).toSorted(([one], [two]) => (one < two ? -1 : 1)));
+  });
 }
 
 /** A copy without the path, and without the tables and elements that only held it. */

@@ -100,27 +100,33 @@ function replace(text: string, node: unknown, value: Value): string | undefined 
     return replaceList(text, node as YAMLSeq, value as readonly string[]);
   if (!isScalar(node) || Array.isArray(value) || node.range == null || /BLOCK/.test(node.type ?? ""))
     return undefined;
+  if (node.value === value) return text;
   const [start, end] = node.range;
   const space = /[\s]$/.test(text.slice(0, start)) ? "" : " ";
   return text.slice(0, start) + space + renderScalar(value as string | boolean) + text.slice(end);
 }
 
-/** One item more at the end, or one less: those are the edits that logins make. */
+/** One item more at the end, one less, or others in their places: those are the edits that logins make. */
 function replaceList(text: string, node: YAMLSeq, value: readonly string[]): string | undefined {
   const items = node.items as Scalar[];
+  const [first] = items;
+  if (node.flow === true || !items.every(isScalar) || first === undefined) return undefined;
   const old = items.map((item) => String(item.value));
-  if (node.flow === true || !items.every(isScalar) || items.length === 0) return undefined;
-  const [first] = items as [Scalar];
-  if (JSON.stringify(value.slice(0, -1)) === JSON.stringify(old)) {
-    const start = first.range?.[0] ?? 0;
-    return insertAt(text, lineEnd(text, node), [
-      text.slice(lineStart(text, start), start) + renderScalar(value.at(-1) ?? ""),
-    ]);
-  }
-  const gone = old.findIndex((_, i) => JSON.stringify(old.toSpliced(i, 1)) === JSON.stringify(value));
-  const item = items[gone];
-  if (item === undefined) return undefined;
-  return text.slice(0, lineStart(text, item.range?.[0] ?? 0)) + text.slice(lineEnd(text, item));
+  const start = lineStart(text, first.range?.[0] ?? 0);
+  const dash = text.slice(start, first.range?.[0]);
+  if (!/^ *- +$/.test(dash)) return undefined;
+  if (JSON.stringify(value.slice(0, -1)) === JSON.stringify(old))
+    return insertAt(text, lineEnd(text, node), [dash + renderScalar(value.at(-1) ?? "")]);
+  const gone = items[old.findIndex((_, i) => JSON.stringify(old.toSpliced(i, 1)) === JSON.stringify(value))];
+  if (gone !== undefined)
+    return text.slice(0, lineStart(text, gone.range?.[0] ?? 0)) + text.slice(lineEnd(text, gone));
+  if (value.length === old.length)
+    return items.reduceRight((result, item, i) => replace(result, item, value[i] ?? "") ?? result, text);
+  return insertAt(
+    text.slice(0, start) + text.slice(lineEnd(text, node)),
+    start,
+    value.map((item) => dash + renderScalar(item)),
+  );
 }
 
 /** Comments stay, but indentation becomes the library's. */

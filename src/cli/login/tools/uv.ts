@@ -39,7 +39,7 @@ function otherDefaults(file: string, root: readonly string[], name: string): Set
   }
   if (!Array.isArray(indexes)) return [];
   return (indexes as Index[])
-    .filter((index) => index.default === true && index.name !== name)
+    .filter((index) => index.default !== undefined && index.name !== name)
     .map((index) => {
       const which = index.name === undefined ? `index[url=${index.url}]` : `index[name=${index.name}]`;
       return { file, syntax: "toml", path: [...root, which, "default"], value: false };
