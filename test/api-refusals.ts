@@ -65,7 +65,7 @@ export const INPUTS: Readonly<Record<OperationName, object>> = {
   GetAuthorizationToken: D1,
   GetDomainPermissionsPolicy: D1,
   GetPackageVersionAsset: { ...VERSION, asset: "left-pad-1.0.0.tgz" },
-  GetPackageVersionReadme: VERSION,
+  GetPackageVersionReadme: { ...VERSION, package: "told" },
   GetRepositoryEndpoint: { ...R1, format: "npm" },
   GetRepositoryPermissionsPolicy: R1,
   ListAllowedRepositoriesForGroup: { ...GROUP, originRestrictionType: "PUBLISH" },
@@ -163,7 +163,7 @@ const missing: Partial<Record<OperationName, readonly Row[]>> = {
     NO_REPOSITORY,
     NO_PACKAGE,
     NO_VERSION,
-    ["the version has no readme", {}],
+    ["the version has no readme", { package: "left-pad" }],
   ],
   GetRepositoryEndpoint: [NO_DOMAIN, NO_REPOSITORY],
   GetRepositoryPermissionsPolicy: [NO_DOMAIN, NO_REPOSITORY, ["there is no policy", { repository: "r2" }]],
@@ -229,6 +229,12 @@ const conflicting: Partial<Record<OperationName, readonly Row[]>> = {
 const overQuota: Partial<Record<OperationName, readonly Row[]>> = {
   CreateRepository: [ELEVEN],
   UpdateRepository: [ELEVEN],
+  PublishPackageVersion: [
+    [
+      "an asset over the server's limit, a megabyte in test/api.ts",
+      { assetContent: Buffer.alloc(1024 * 1024 + 1) },
+    ],
+  ],
   TagResource: [
     [
       "more than 200 tags with those that are there",
@@ -350,7 +356,6 @@ export const NEVER: Readonly<Record<string, string>> = {
   "DisassociateExternalConnection ServiceQuotaExceededException": NO_LIMIT,
   "DisposePackageVersions ConflictException": OUTCOMES_INSTEAD,
   "ListAllowedRepositoriesForGroup ServiceQuotaExceededException": NO_LIMIT,
-  "PublishPackageVersion ServiceQuotaExceededException": NO_LIMIT,
   "PutDomainPermissionsPolicy ServiceQuotaExceededException":
     "a document over 7168 characters is a ValidationException",
   "PutRepositoryPermissionsPolicy ServiceQuotaExceededException":

@@ -7,8 +7,10 @@ import { createAwsDoor } from "../src/aws/dispatch.ts";
 import { operations } from "../src/aws/operations/index.ts";
 import { createMemoryStore } from "../src/blobs/memory.ts";
 import type { PolicyDocument } from "../src/core/caller.ts";
-import type { PackageKey } from "../src/core/coordinates.ts";
+import type { PackageFormat, PackageKey } from "../src/core/coordinates.ts";
+import type { Format } from "../src/formats/format.ts";
 import { generic } from "../src/formats/generic/index.ts";
+import { npm } from "../src/formats/npm/index.ts";
 import { callerOf } from "../src/identity/identify.ts";
 import { createSigV4Verifier } from "../src/identity/sigv4.ts";
 import { createCatalog } from "../src/registry/catalog.ts";
@@ -42,6 +44,7 @@ export interface TestApi {
     version: string,
     bytes: string,
     tags?: readonly string[],
+    document?: string,
   ): Promise<void>;
   /** Unexpected errors that the door logged. */
   readonly errors: readonly object[];
@@ -69,7 +72,7 @@ export async function openApi(database: Database, now: () => number = Date.now):
     blobs: createMemoryStore(),
     upstream: nowhere,
     connection: () => Promise.resolve(undefined),
-    formats: new Map([["generic", generic]]),
+    formats: new Map<PackageFormat, Format>([generic, npm].map((format) => [format.name, format])),
     catalog: createCatalog(database, generations),
     claims: new BlobClaims(),
     generations,
@@ -135,6 +138,7 @@ export async function openApi(database: Database, now: () => number = Date.now):
     version: string,
     bytes: string,
     tags: readonly string[] = [],
+    document = "{}",
   ): Promise<void> {
     const caller = {
       account: ACCOUNT,
@@ -153,7 +157,7 @@ export async function openApi(database: Database, now: () => number = Date.now):
     };
     await registry.publish(
       repository,
-      { key, version, assets: [asset], metadata, document: "{}", brief: "{}", tags },
+      { key, version, assets: [asset], metadata, document, brief: "{}", tags },
       { caller, requestId: "test" },
     );
   }

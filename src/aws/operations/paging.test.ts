@@ -6,7 +6,6 @@ import { GENERIC } from "../../../test/api-refusals.ts";
 import { onEveryDatabase } from "../../../test/databases.ts";
 import { loadModel, structureOf } from "../model/model.ts";
 import type { OperationName } from "../model/types.gen.ts";
-import { operations } from "./index.ts";
 
 const D1 = { domain: "d1" } as const;
 const R1 = { ...D1, repository: "r1" } as const;
@@ -40,7 +39,7 @@ const QUESTIONS: Readonly<Partial<Record<OperationName, Question>>> = {
   ListSubPackageGroups: { ask: GROUP, other: { ...GROUP, packageGroup: "/*" } },
 };
 
-/** It has a token and no size of a page: its own test is in versions' (5.8.4). */
+/** It has a token and no size of a page, so it has a test of its own (5.8.4). */
 const WITHOUT_SIZE: readonly OperationName[] = ["ListPackageVersionDependencies"];
 
 const model = loadModel();
@@ -67,8 +66,6 @@ onEveryDatabase("paging", (open) => {
   });
 
   for (const [name, { ask, other }] of Object.entries(QUESTIONS) as [OperationName, Question][]) {
-    const here = test.skipIf(name === "ListPackageVersionAssets" && !("PublishPackageVersion" in operations));
-
     here(
       `200 ${name}: pages of one are the whole list, each item once, and the last has no token`,
       async () => {
@@ -86,7 +83,7 @@ onEveryDatabase("paging", (open) => {
       },
     );
 
-    here(`400 ${name}: a token that was changed, cut, made up, or given to another question`, async () => {
+    test(`400 ${name}: a token that was changed, cut, made up, or given to another question`, async () => {
       const { nextToken: token = "" } = await list(api.client, name, { ...ask, maxResults: 1 });
       expect(token).toMatch(/^\S{1,2000}$/);
       const middle = Math.floor(token.length / 2);
@@ -107,7 +104,7 @@ onEveryDatabase("paging", (open) => {
       );
     });
 
-    here(`200 ${name}: the token is good again, and with another size of page`, async () => {
+    test(`200 ${name}: the token is good again, and with another size of page`, async () => {
       const { nextToken } = await list(api.client, name, { ...ask, maxResults: 1 });
       const twice = [2, 2, 1000].map((maxResults) =>
         list(api.client, name, { ...ask, maxResults, nextToken }),
@@ -117,6 +114,28 @@ onEveryDatabase("paging", (open) => {
       expect(rest?.slice(0, 2)).toEqual(first);
     });
   }
+
+  test("200 ListPackageVersionDependencies: pages of its own size, the whole list; 400 another version's token", async () => {
+    const of = { ...R1, format: "npm", package: "needy" } as const;
+    const names: (string | undefined)[] = [];
+    let nextToken: string | undefined;
+    let token = "";
+    do {
+      const page = await api.client.listPackageVersionDependencies({
+        ...of,
+        packageVersion: "1.0.0",
+        nextToken,
+      });
+      names.push(...(page.dependencies ?? []).map((dependency) => dependency.package));
+      nextToken = page.nextToken;
+      token = nextToken ?? token;
+    } while (nextToken !== undefined);
+    expect(names).toEqual(NEEDED);
+    const name = "ListPackageVersionDependencies";
+    for (const changed of [replaceAt(token, 0), replaceAt(token, token.length - 1), "made-up"])
+      await refused(list(api.client, name, { ...of, packageVersion: "1.0.0", nextToken: changed }));
+    await refused(list(api.client, name, { ...of, packageVersion: "1.1.0", nextToken: token }));
+  });
 
   test("400 ListDomains, ListRepositories: another account's token, whose list it would go on with", async () => {
     for (const name of ["ListDomains", "ListRepositories"] as const) {
@@ -151,6 +170,8 @@ function replaceAt(text: string, index: number): string {
   return `${text.slice(0, index)}${text[index] === "A" ? "B" : "A"}${text.slice(index + 1)}`;
 }
 
+const NEEDED = Array.from({ length: 1_201 }, (_, i) => `d${i}`);
+
 /** Three of everything that can be listed. */
 async function setScene({ client, publish }: TestApi): Promise<void> {
   for (const domain of ["d1", "d2", "d3"]) await client.createDomain({ domain });
@@ -169,7 +190,9 @@ async function setScene({ client, publish }: TestApi): Promise<void> {
   for (const name of ["a", "b", "c"])
     for (const version of ["1.0.0", "1.1.0", "2.0.0"])
       await publish("r1", { format: "npm", namespace: "", name }, version, `${name} ${version}`);
-  if (!("PublishPackageVersion" in operations)) return;
+  const document = JSON.stringify({ dependencies: Object.fromEntries(NEEDED.map((name) => [name, "*"])) });
+  for (const version of ["1.0.0", "1.1.0"])
+    await publish("r1", { format: "npm", namespace: "", name: "needy" }, version, version, [], document);
   for (const assetName of ["a", "b", "c"])
     await client.publishPackageVersion({ ...GENERIC, assetName, unfinished: true });
   await client.publishPackageVersion({ ...GENERIC, packageVersion: "2.0.0" });
