@@ -127,7 +127,7 @@ function testFiles(): string[] {
     .sort();
 }
 
-const TITLE = /\b(?:test|it|here)(?:\.\w+\([^\n]*?\))?\(\s*(?:"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g;
+const TITLE = /\b(?:test|it)(?:\.\w+\([^\n]*?\))?\(\s*(?:"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g;
 
 /** A title without an operation is about the one that its suite is named after; without a status, of its block's. */
 function partsOf(file: string, names: readonly string[]): Shown[] {
