@@ -54,7 +54,7 @@ const UPSTREAM_FAILURE_TTL_MS = 4_000;
 const READY_TIMEOUT_MS = 5_000;
 
 /** Starts everything; resolves once requests are served. Rejects, with nothing left open, when something cannot be had. */
-export async function startApp(config: Config): Promise<App> {
+export async function startApp(config: Config, known: readonly Format[] = FORMATS): Promise<App> {
   const now = Date.now;
   const log = createLog(config.logLevel);
   await mkdir(config.data, { recursive: true, mode: 0o700 });
@@ -89,7 +89,7 @@ export async function startApp(config: Config): Promise<App> {
 
   const generations = new Generations();
   const claims = new BlobClaims();
-  const formats = new Map<PackageFormat, Format>(FORMATS.map((format) => [format.name, format]));
+  const formats = new Map<PackageFormat, Format>(known.map((format) => [format.name, format]));
   const deps: RegistryDeps = {
     database,
     blobs,

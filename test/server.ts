@@ -10,6 +10,7 @@ import type { App } from "../src/app.ts";
 import { startApp } from "../src/app.ts";
 import type { Flags } from "../src/config.ts";
 import { loadConfig } from "../src/config.ts";
+import type { Format } from "../src/formats/format.ts";
 import { freshPostgres } from "./databases.ts";
 
 export const ACCOUNT = "000000000000";
@@ -19,6 +20,8 @@ export interface TestServer {
   readonly app: App;
   readonly url: string;
   readonly data: string;
+  /** The file or the address of its database, for what only the command line can do. */
+  readonly database: string;
   readonly client: Codeartifact;
   /** A token for the test domain, which it creates when needed. */
   token(domain?: string): Promise<string>;
@@ -51,9 +54,13 @@ export interface PublishOptions {
 /**
  * PORTCULLIS_TEST_ENGINE=postgres puts every server with a folder of its own on PostgreSQL.
  * Starts on `data` when given (and leaves it at close), else on a folder of its own. Settings are flags. Nothing is
- * looked for on this machine: a test says where its public registries are.
+ * looked for on this machine: a test says where its public registries are. `formats` replaces the built-in ones.
  */
-export async function startServer(settings: Flags = {}, data?: string): Promise<TestServer> {
+export async function startServer(
+  settings: Flags = {},
+  data?: string,
+  formats?: readonly Format[],
+): Promise<TestServer> {
   const folder = data ?? (await mkdtemp(join(tmpdir(), "portcullis-test-")));
   if (data === undefined) await writeFile(join(folder, "upstreams.json"), "{}");
   const postgres = process.env.PORTCULLIS_TEST_POSTGRES;
@@ -68,7 +75,8 @@ export async function startServer(settings: Flags = {}, data?: string): Promise<
     ...settings,
     data: folder,
   };
-  const app = await startApp(loadConfig(flags, {}, folder));
+  const config = loadConfig(flags, {}, folder);
+  const app = await startApp(config, formats);
   const url = `http://${app.address.host}:${app.address.port}`;
   const credentials = await readFile(join(folder, "credentials"), "utf8").catch(() => "");
   const secret = (name: string): string => new RegExp(`${name} = (\\S+)`).exec(credentials)?.[1] ?? "";
@@ -87,6 +95,7 @@ export async function startServer(settings: Flags = {}, data?: string): Promise<
     app,
     url,
     data: folder,
+    database: config.database ?? join(folder, "portcullis.sqlite"),
     client,
     token(domain = DOMAIN) {
       const known =
