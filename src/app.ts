@@ -18,6 +18,8 @@ import { startDispatcher } from "./events/dispatcher.ts";
 import type { Format } from "./formats/format.ts";
 import { generic } from "./formats/generic/index.ts";
 import { npm } from "./formats/npm/index.ts";
+import { pypi } from "./formats/pypi/index.ts";
+import { swift } from "./formats/swift/index.ts";
 import { createLog } from "./http/log.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { createMetrics } from "./http/metrics.ts";
@@ -42,7 +44,7 @@ export interface App {
   close(graceMs: number): Promise<void>;
 }
 
-const FORMATS: readonly Format[] = [npm, generic];
+const FORMATS: readonly Format[] = [npm, generic, swift, pypi];
 
 /** How long a view that has something to show waits for a public registry. */
 const UPSTREAM_PATIENCE_MS = 2_000;
