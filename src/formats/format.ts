@@ -124,8 +124,22 @@ export interface ExternalFormat {
     file: IndexFile,
     key: PackageKey,
     version: string,
-    wanted: { readonly asset: string; readonly read: ReadOutside },
+    wanted: WantedAsset,
   ): Promise<ExternalVersion | undefined>;
+  /**
+   * For registries whose files are found at their own address, be they in the index or not (maven): asked instead of
+   * `version`, so that the index is for listings only.
+   */
+  versionByFile?(key: PackageKey, version: string, wanted: WantedAsset): Promise<ExternalVersion | undefined>;
+  /** A file's Last-Modified tells when its version was published, where nothing else does (maven, spec 8.0.6). */
+  readonly datedByFile?: boolean;
+}
+
+export interface WantedAsset {
+  readonly asset: string;
+  /** The connection's own URL, ending in `/`, for registries whose files lie below it. */
+  readonly url: string;
+  readonly read: ReadOutside;
 }
 
 /** Another document of the same connection; undefined when it is not there. Cached and revalidated as indexes are. */

@@ -148,8 +148,9 @@ async function fromOutside(
     // A late file must come from where the version came from (spec 4.3.7).
     if (held !== undefined && held.origin.entryPoint !== connection) continue;
     try {
-      const index = await external.index(connection, key);
-      if (index.state === "absent") continue;
+      const byFile = external.format(key).versionByFile !== undefined;
+      const index = byFile ? undefined : await external.index(connection, key);
+      if (index?.state === "absent") continue;
       const version = await external.version(connection, index, key, question.version, question.asset);
       if (version !== undefined && version.assets.length === 0) throw uncheckable(question, connection);
       const asset = version?.assets.find(({ name }) => name === question.asset);

@@ -2,7 +2,7 @@
 
 import type { PackageKey } from "../core/coordinates.ts";
 import { Fault } from "../core/faults.ts";
-import type { ExternalFormat, ExternalVersion } from "../formats/format.ts";
+import type { ExternalFormat, ExternalVersion, WantedAsset } from "../formats/format.ts";
 import { recordSightings } from "../store/sightings.ts";
 import type { Connection, Index } from "../upstream/upstream.ts";
 import type { RegistryDeps } from "./deps.ts";
@@ -26,10 +26,10 @@ export interface External {
   ): Promise<Index>;
   /** Any other document of a connection, cached and revalidated as indexes are. */
   document(connection: string, request: OutsideRequest): Promise<Index>;
-  /** One version as its registry describes it, see ExternalFormat.version. */
+  /** One version as its registry describes it, see ExternalFormat.version; without an index, see versionByFile. */
   version(
     connection: string,
-    index: PresentIndex,
+    index: PresentIndex | undefined,
     key: PackageKey,
     version: string,
     asset: string,
@@ -91,14 +91,19 @@ export function createExternal(deps: RegistryDeps): External {
     format,
     connection,
     document,
-    version: (name, index, key, version, asset) =>
-      format(key).version({ ...index, connection: name }, key, version, {
+    async version(name, index, key, version, asset) {
+      const wanted: WantedAsset = {
         asset,
+        url: withoutUser((await connection(name)).url),
         read: async (request) => {
           const found = await document(name, request);
           return found.state === "present" ? { ...found, connection: name } : undefined;
         },
-      }),
+      };
+      return index === undefined
+        ? format(key).versionByFile?.(key, version, wanted)
+        : format(key).version({ ...index, connection: name }, key, version, wanted);
+    },
     async index(name, key, { revalidate = false, patienceMs } = {}) {
       const answer = ask(name, key, revalidate);
       if (patienceMs === undefined) return answer;
@@ -108,6 +113,14 @@ export function createExternal(deps: RegistryDeps): External {
       return Promise.race([answer, patience.lost]).finally(patience.end);
     },
   };
+}
+
+/** What is kept and told of a file's address must not carry credentials. */
+function withoutUser(url: string): string {
+  const plain = new URL(url);
+  plain.username = "";
+  plain.password = "";
+  return plain.href;
 }
 
 /** `end` it once there is an answer, or a connection that answered in time would be noted as slow all the same. */

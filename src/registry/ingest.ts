@@ -36,6 +36,8 @@ export interface Wanted {
 interface Flight {
   readonly writer: BlobWriter;
   readonly size: number | undefined;
+  /** The file's Last-Modified, epoch ms. */
+  readonly modifiedAt: number | undefined;
   /** Repositories that asked while the bytes were coming, with the request that asked. */
   readonly receivers: Map<number, Wanted>;
   /** No receiver can join any more: the rows are being written. */
@@ -65,11 +67,12 @@ export function createIngestion(deps: RegistryDeps, external: External): Ingesti
     const flight: Flight = {
       writer,
       size: body.size,
+      modifiedAt: body.modifiedAt,
       receivers: new Map([[wanted.repository.id, wanted]]),
       sealed: false,
       done: Promise.resolve(),
     };
-    const done = transfer(deps, flight, body.stream, wanted).finally(leave);
+    const done = transfer(deps, external, flight, body.stream, wanted).finally(leave);
     done
       .catch((error: unknown) => tellFailure(deps, wanted, error))
       .catch((error: unknown) =>
@@ -108,7 +111,7 @@ async function openUpstream(
   deps: RegistryDeps,
   external: External,
   { connection, asset, version, key }: Wanted,
-): Promise<{ stream: Readable; size: number | undefined }> {
+): Promise<{ stream: Readable; size: number | undefined; modifiedAt: number | undefined }> {
   if (Object.keys(asset.digests).length === 0) {
     throw notFound(
       `${packagePath(key)} ${version.version} is not taken in from '${connection}': its index names no digest for ${asset.name}, so its bytes cannot be checked.`,
@@ -126,8 +129,10 @@ async function openUpstream(
     );
   }
   const length = Number(headers["content-length"]);
+  const modifiedAt = Date.parse(headers["last-modified"] ?? "");
   return {
     stream: body,
+    modifiedAt: Number.isNaN(modifiedAt) ? undefined : modifiedAt,
     size:
       Number.isSafeInteger(length) && length >= 0 && headers["content-length"] !== undefined
         ? length
@@ -135,7 +140,13 @@ async function openUpstream(
   };
 }
 
-async function transfer(deps: RegistryDeps, flight: Flight, stream: Readable, wanted: Wanted): Promise<void> {
+async function transfer(
+  deps: RegistryDeps,
+  external: External,
+  flight: Flight,
+  stream: Readable,
+  wanted: Wanted,
+): Promise<void> {
   try {
     for await (const chunk of stream) await flight.writer.write(chunk as Uint8Array);
     const staged = await flight.writer.finish();
@@ -143,7 +154,7 @@ async function transfer(deps: RegistryDeps, flight: Flight, stream: Readable, wa
     await deps.claims.hold([staged.digests.sha256], async () => {
       await flight.writer.commit();
       flight.sealed = true;
-      await recordIngested(deps, flight, staged);
+      await recordIngested(deps, external, flight, staged);
     });
     flight.writer.release();
   } catch (error) {
@@ -202,12 +213,18 @@ async function tellFailure(
   );
 }
 
-async function recordIngested(deps: RegistryDeps, flight: Flight, staged: StagedBlob): Promise<void> {
+async function recordIngested(
+  deps: RegistryDeps,
+  external: External,
+  flight: Flight,
+  staged: StagedBlob,
+): Promise<void> {
   const [first] = flight.receivers.values();
   if (first === undefined) return;
   const { domain } = first.holder;
   const seen = await readSightings(deps.database.read, first.connection, first.key);
-  const version = ingestedVersion(deps, first, seen.get(first.version.version));
+  const dated = external.format(first.key).datedByFile === true ? flight.modifiedAt : undefined;
+  const version = ingestedVersion(deps, first, seen.get(first.version.version), dated);
   const { name, document = "" } = first.asset;
   const assets = [{ name, size: staged.size, digests: staged.digests, document }];
   await deps.database.write(async (tx) => {
@@ -235,6 +252,7 @@ function ingestedVersion(
   deps: RegistryDeps,
   { version, connection }: Wanted,
   firstSeenAt: number | undefined,
+  modifiedAt: number | undefined,
 ): NewVersion {
   const now = deps.now();
   return {
@@ -243,7 +261,7 @@ function ingestedVersion(
     revision: deps.newRevision(),
     origin: { type: "EXTERNAL", entryPoint: connection },
     publishedAt: now,
-    upstreamPublishedAt: version.publishedAt,
+    upstreamPublishedAt: version.publishedAt ?? modifiedAt,
     firstSeenAt: firstSeenAt ?? now,
     storedAt: now,
     metadata: version.metadata,

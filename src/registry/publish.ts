@@ -103,12 +103,12 @@ async function refuseReachable(
   }
   for (const { connection } of lookup.reach.connections) {
     if (!deps.formats.get(key.format)?.connections.includes(connection)) continue;
-    if (await listedOutside(external, connection, key, version))
+    if (await existsOutside(external, connection, key, version))
       throw reachable(key, version, `external connection '${connection}'`);
   }
 }
 
-async function listedOutside(
+async function existsOutside(
   external: External,
   connection: string,
   key: PackageKey,
@@ -116,9 +116,12 @@ async function listedOutside(
 ): Promise<boolean> {
   try {
     const index = await external.index(connection, key);
+    const outside = external.format(key);
+    if (index.state === "present" && (await outside.versions({ ...index, connection }, key)).has(version))
+      return true;
     return (
-      index.state === "present" &&
-      (await external.format(key).versions({ ...index, connection }, key)).has(version)
+      outside.versionByFile !== undefined &&
+      (await external.version(connection, undefined, key, version, "")) !== undefined
     );
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
