@@ -131,8 +131,6 @@ export interface ExternalFormat {
    * `version`, so that the index is for listings only.
    */
   versionByFile?(key: PackageKey, version: string, wanted: WantedAsset): Promise<ExternalVersion | undefined>;
-  /** A file's Last-Modified tells when its version was published, where nothing else does (maven, spec 8.0.6). */
-  readonly datedByFile?: boolean;
 }
 
 export interface WantedAsset {
@@ -183,4 +181,6 @@ export interface ExternalAsset {
   readonly digests: Partial<Readonly<Record<"md5" | "sha1" | "sha256" | "sha512", string>>>;
   /** What the format keeps about this one file; "" when left out. */
   readonly document?: string;
+  /** The file's Last-Modified tells when its version was published, where `publishedAt` is left out (maven, spec 8.0.6). */
+  readonly datesVersion?: boolean;
 }

@@ -72,7 +72,7 @@ export function createIngestion(deps: RegistryDeps, external: External): Ingesti
       sealed: false,
       done: Promise.resolve(),
     };
-    const done = transfer(deps, external, flight, body.stream, wanted).finally(leave);
+    const done = transfer(deps, flight, body.stream, wanted).finally(leave);
     done
       .catch((error: unknown) => tellFailure(deps, wanted, error))
       .catch((error: unknown) =>
@@ -140,13 +140,7 @@ async function openUpstream(
   };
 }
 
-async function transfer(
-  deps: RegistryDeps,
-  external: External,
-  flight: Flight,
-  stream: Readable,
-  wanted: Wanted,
-): Promise<void> {
+async function transfer(deps: RegistryDeps, flight: Flight, stream: Readable, wanted: Wanted): Promise<void> {
   try {
     for await (const chunk of stream) await flight.writer.write(chunk as Uint8Array);
     const staged = await flight.writer.finish();
@@ -154,7 +148,7 @@ async function transfer(
     await deps.claims.hold([staged.digests.sha256], async () => {
       await flight.writer.commit();
       flight.sealed = true;
-      await recordIngested(deps, external, flight, staged);
+      await recordIngested(deps, flight, staged);
     });
     flight.writer.release();
   } catch (error) {
@@ -213,17 +207,12 @@ async function tellFailure(
   );
 }
 
-async function recordIngested(
-  deps: RegistryDeps,
-  external: External,
-  flight: Flight,
-  staged: StagedBlob,
-): Promise<void> {
+async function recordIngested(deps: RegistryDeps, flight: Flight, staged: StagedBlob): Promise<void> {
   const [first] = flight.receivers.values();
   if (first === undefined) return;
   const { domain } = first.holder;
   const seen = await readSightings(deps.database.read, first.connection, first.key);
-  const dated = external.format(first.key).datedByFile === true ? flight.modifiedAt : undefined;
+  const dated = first.asset.datesVersion === true ? flight.modifiedAt : undefined;
   const version = ingestedVersion(deps, first, seen.get(first.version.version), dated);
   const { name, document = "" } = first.asset;
   const assets = [{ name, size: staged.size, digests: staged.digests, document }];
