@@ -14,6 +14,7 @@ import { npmProxy } from "./suites/npm-proxy.ts";
 import { npmWire } from "./suites/npm-wire.ts";
 import { originMatrix } from "./suites/origin-matrix.ts";
 import { refusals } from "./suites/refusals.ts";
+import { terraform } from "./suites/terraform.ts";
 
 const suites: Readonly<Record<string, Suite>> = {
   "npm-clients": npmClients,
@@ -22,6 +23,7 @@ const suites: Readonly<Record<string, Suite>> = {
   "aws-clients": awsClients,
   "npm-wire": npmWire,
   refusals,
+  terraform,
   durability,
 };
 
