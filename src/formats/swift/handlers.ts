@@ -1,6 +1,7 @@
 // Swift's routes: which request is which verb (registry specification, section 4).
 import type { PackageKey } from "../../core/coordinates.ts";
-import { invalid, notFound } from "../../core/faults.ts";
+import { type Fault, invalid, notFound } from "../../core/faults.ts";
+import { Router } from "../../http/route.ts";
 import type { VersionRow } from "../../registry/registry.ts";
 import { absence, sendText } from "../answers.ts";
 import { createDocuments, type DocumentKind } from "../documents.ts";
@@ -150,39 +151,72 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
     res.end();
   }
 
-  function handle(request: DoorRequest): Promise<void> | void {
-    const { method, segments } = request;
-    if (method === "OPTIONS") return options(request);
-    checkAccept(request.req.headers.accept);
-    const [scope = "", name = "", version = "", file] = segments;
-    const reads = method === "GET" || method === "HEAD";
-    if (segments.length === 1 && scope === "login" && method === "POST") return login(request);
-    if (segments.length === 1 && scope === "identifiers" && reads) return lookUp(request);
-    const [, bare = name] = segments.length === 2 ? (/^(.*)\.json$/i.exec(name) ?? []) : [];
-    const key = parseIdentifier(scope, bare);
-    if (key === undefined)
-      throw notFound(
-        `There is nothing at this address. Packages are at {scope}/{name}; '${`${scope}/${name}`.slice(0, 200)}' can be none.`,
-      );
-    if (segments.length === 2 && reads) return documents.serve(request, key, LIST);
-    if (segments.length === 3 && method === "PUT")
-      return publishRelease({ registry, limits }, request, key, version);
-    if (segments.length === 3 && reads) {
-      const zip = /^(.*)\.zip$/i.exec(version)?.[1];
-      if (zip !== undefined) return serveArchive(request, key, zip);
-      return sendInfo(request, key, /^(.*)\.json$/i.exec(version)?.[1] ?? version);
-    }
-    if (segments.length === 4 && file === "Package.swift" && reads)
-      return serveManifest(request, key, version);
-    return refuseUnknown(method, segments);
-  }
+  const router = new Router<Handler>([
+    { method: "POST", pattern: "/login", handler: login },
+    { method: "GET", pattern: "/identifiers", handler: lookUp },
+    {
+      method: "GET",
+      pattern: "/:scope/:name",
+      handler: named((request, key) => documents.serve(request, key, LIST)),
+    },
+    {
+      method: "GET",
+      pattern: "/:scope/:name/:version",
+      handler: named((request, key, { version = "" }) => {
+        const zip = /^(.*)\.zip$/i.exec(version)?.[1];
+        return zip === undefined
+          ? sendInfo(request, key, withoutJson(version))
+          : serveArchive(request, key, zip);
+      }),
+    },
+    {
+      method: "PUT",
+      pattern: "/:scope/:name/:version",
+      handler: named((request, key, { version = "" }) =>
+        publishRelease({ registry, limits }, request, key, version),
+      ),
+    },
+    {
+      method: "GET",
+      pattern: "/:scope/:name/:version/Package.swift",
+      handler: named((request, key, { version = "" }) => serveManifest(request, key, version)),
+    },
+  ]);
 
-  return { handle, renderFault };
+  return {
+    handle(request) {
+      if (request.method === "OPTIONS") return options(request);
+      checkAccept(request.req.headers.accept);
+      const match = router.match(request.method, request.segments);
+      if (match === undefined) throw nothingAt(request.segments);
+      return match.handler(request, match.params);
+    },
+    renderFault,
+  };
 }
 
-function refuseUnknown(method: string, segments: readonly string[]): never {
-  throw notFound(
-    `There is no ${method} of '${segments.join("/").slice(0, 300)}' in the Swift package registry's API.`,
+type Params = Readonly<Record<string, string>>;
+type Handler = (request: DoorRequest, params: Params) => Promise<void> | void;
+
+function named(
+  handler: (request: DoorRequest, key: PackageKey, params: Params) => Promise<void> | void,
+): Handler {
+  return (request, params) => {
+    const { scope = "", name = "", version } = params;
+    const key = parseIdentifier(scope, version === undefined ? withoutJson(name) : name);
+    if (key === undefined) throw nothingAt(request.segments);
+    return handler(request, key, params);
+  };
+}
+
+/** Clients may ask for JSON by an extension (4.1, 4.2). */
+function withoutJson(text: string): string {
+  return text.replace(/\.json$/i, "");
+}
+
+function nothingAt(segments: readonly string[]): Fault {
+  return notFound(
+    `There is nothing at '${segments.join("/").slice(0, 300)}'. Packages are at {scope}/{name}, their releases at {scope}/{name}/{version}.`,
   );
 }
 
