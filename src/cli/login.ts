@@ -121,18 +121,18 @@ async function login(name: string, options: LoginOptions): Promise<void> {
   const { token, expiresAt } = await tokenFor(target, given, variable !== undefined, options.dryRun === true);
   const scope = bareScope(options.scope);
   const site = {
-    ...{
-      url: target.url,
-      domain: options.domain,
-      repository: options.repository,
-      token,
-      variable,
-      scope,
-      helper,
-      around,
-    },
-    ...{ name: options.name ?? `${options.domain}-${options.repository}`, named: options.name !== undefined },
-    ...{ extra: options.extra === true, project: options.project === true },
+    url: target.url,
+    domain: options.domain,
+    repository: options.repository,
+    token,
+    variable,
+    scope,
+    helper,
+    around,
+    name: options.name ?? `${options.domain}-${options.repository}`,
+    named: options.name !== undefined,
+    extra: options.extra === true,
+    project: options.project === true,
   };
   const { settings, notes } = tool.plan(site);
   const record = recordOf(tool, options, target, around, scope);
@@ -254,15 +254,13 @@ function recordOf(
     ...(durationSeconds === undefined ? {} : { durationSeconds: Number(durationSeconds) }),
   };
   return {
-    ...{
-      tool: tool.name,
-      format: tool.format,
-      domain,
-      owner: target.owner,
-      repository,
-      url: target.url,
-      source,
-    },
+    tool: tool.name,
+    format: tool.format,
+    domain,
+    owner: target.owner,
+    repository,
+    url: target.url,
+    source,
     ...(scope === undefined ? {} : { scope }),
     ...(options.project === true ? { project: around.cwd } : {}),
   };

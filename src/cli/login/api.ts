@@ -97,9 +97,11 @@ async function call(
   const text = await response.text();
   if (response.ok) return readJson(text, url);
   const type = response.headers.get("x-amzn-errortype")?.replace(/:.*/, "") ?? `status ${response.status}`;
-  throw new LoginError(
-    `${url.origin} refused: ${type}: ${String(readJson(text, url, true).message ?? "no reason given")}`,
-  );
+  throw new LoginError(`${url.origin} refused: ${type}: ${messageIn(readJson(text, url, true))}`);
+}
+
+function messageIn({ message }: Record<string, unknown>): string {
+  return typeof message === "string" ? message : "no reason given";
 }
 
 function readJson(text: string, url: URL, lenient = false): Record<string, unknown> {

@@ -46,17 +46,18 @@ function site(tool: string, options: Options): Site {
   const { format } = TOOLS.get(tool) ?? { format: "" };
   const url = `http://127.0.0.1:8484/${format}/d/acme-000000000000/${repository}/`;
   return {
-    ...{
-      url,
-      name: `acme-${repository}`,
-      named: false,
-      domain: "acme",
-      repository,
-      token: TOKEN,
-      variable: undefined,
-      scope: undefined,
-    },
-    ...{ extra: false, project: false, helper: false, around },
+    url,
+    name: `acme-${repository}`,
+    named: false,
+    domain: "acme",
+    repository,
+    token: TOKEN,
+    variable: undefined,
+    scope: undefined,
+    extra: false,
+    project: false,
+    helper: false,
+    around,
     ...options,
   };
 }
@@ -65,16 +66,15 @@ function login(tool: string, options: Options = {}, dryRun = false): string {
   const given = site(tool, options);
   const plan = TOOLS.get(tool)?.plan(given);
   const record: NewLogin = {
-    ...{
-      tool,
-      format: TOOLS.get(tool)?.format ?? "",
-      domain: "acme",
-      owner: "000000000000",
-      repository: given.repository,
-    },
+    tool,
+    format: TOOLS.get(tool)?.format ?? "",
+    domain: "acme",
+    owner: "000000000000",
+    repository: given.repository,
     ...(given.scope === undefined ? {} : { scope: given.scope }),
     ...(given.project ? { project: around.cwd } : {}),
-    ...{ url: given.url, source: { endpointUrl: "http://127.0.0.1:8484" } },
+    url: given.url,
+    source: { endpointUrl: "http://127.0.0.1:8484" },
   };
   return describeChanges(performLogin(around, record, plan?.settings ?? [], dryRun), given.token);
 }
@@ -299,21 +299,15 @@ test("a symbolic link stays one, and what it points at is edited", () => {
 
 test("the tools' own variables say where files are", () => {
   const env = {
-    ...{
-      NPM_CONFIG_USERCONFIG: join(root, "a/npmrc"),
-      PIP_CONFIG_FILE: join(root, "a/pip.conf"),
-      UV_CONFIG_FILE: join(root, "a/uv.toml"),
-    },
-    ...{
-      POETRY_CONFIG_DIR: join(root, "a/poetry"),
-      CARGO_HOME: join(root, "a/cargo"),
-      GRADLE_USER_HOME: join(root, "a/gradle"),
-    },
-    ...{
-      BUNDLE_USER_CONFIG: join(root, "a/bundle"),
-      NETRC: join(root, "a/netrc"),
-      YARN_RC_FILENAME: ".other.yml",
-    },
+    NPM_CONFIG_USERCONFIG: join(root, "a/npmrc"),
+    PIP_CONFIG_FILE: join(root, "a/pip.conf"),
+    UV_CONFIG_FILE: join(root, "a/uv.toml"),
+    POETRY_CONFIG_DIR: join(root, "a/poetry"),
+    CARGO_HOME: join(root, "a/cargo"),
+    GRADLE_USER_HOME: join(root, "a/gradle"),
+    BUNDLE_USER_CONFIG: join(root, "a/bundle"),
+    NETRC: join(root, "a/netrc"),
+    YARN_RC_FILENAME: ".other.yml",
   };
   around = { ...around, env };
   for (const tool of ["npm", "pip", "uv", "poetry", "cargo", "gradle", "bundler", "swift", "yarn-berry"])
@@ -323,20 +317,19 @@ test("the tools' own variables say where files are", () => {
       .filter((path) => tree()[path] !== "")
       .sort(),
   ).toEqual([
-    ...["a/bundle", "a/cargo/config.toml", "a/cargo/credentials.toml", "a/gradle/gradle.properties"],
-    ...[
-      "a/gradle/init.d/portcullis-acme-main.gradle",
-      "a/netrc",
-      "a/npmrc",
-      "a/pip.conf",
-      "a/poetry/auth.toml",
-    ],
-    ...[
-      "a/poetry/config.toml",
-      "a/uv.toml",
-      "home/.other.yml",
-      "home/.swiftpm/configuration/registries.json",
-    ],
+    "a/bundle",
+    "a/cargo/config.toml",
+    "a/cargo/credentials.toml",
+    "a/gradle/gradle.properties",
+    "a/gradle/init.d/portcullis-acme-main.gradle",
+    "a/netrc",
+    "a/npmrc",
+    "a/pip.conf",
+    "a/poetry/auth.toml",
+    "a/poetry/config.toml",
+    "a/uv.toml",
+    "home/.other.yml",
+    "home/.swiftpm/configuration/registries.json",
   ]);
 });
 

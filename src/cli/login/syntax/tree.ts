@@ -11,11 +11,10 @@ function isNode(value: unknown): value is Node {
 export function lookup(document: unknown, path: readonly string[]): Value | undefined {
   const found = path.reduce<unknown>(step, document);
   if (Array.isArray(found)) return found.map(String);
-  return typeof found === "boolean"
-    ? found
-    : found === undefined || found === null || isNode(found)
-      ? undefined
-      : String(found);
+  if (typeof found === "boolean" || typeof found === "string") return found;
+  return typeof found === "number" || typeof found === "bigint" || found instanceof Date
+    ? String(found)
+    : undefined;
 }
 
 function step(node: unknown, segment: string): unknown {

@@ -14,7 +14,7 @@ import { eolOf } from "./lines.ts";
 import { type Syntax, Unreadable, type Value } from "./syntax.ts";
 import { assertOnlyChanged, lookup } from "./tree.ts";
 
-type Item = Pair<Scalar, unknown>;
+type Item = Pair<Scalar>;
 
 function read(text: string) {
   const document = parseDocument(text, { logLevel: "silent", uniqueKeys: true });
@@ -90,15 +90,14 @@ function edit(text: string, path: readonly string[], value: Value): string | und
     }
     if (depth === path.length - 1) return replace(text, pair.value, value);
     if (!isMap(pair.value)) return undefined;
-    map = pair.value as YAMLMap;
+    map = pair.value;
   }
   return undefined;
 }
 
 function replace(text: string, node: unknown, value: Value): string | undefined {
-  if (isSeq(node) && Array.isArray(value))
-    return replaceList(text, node as YAMLSeq, value as readonly string[]);
-  if (!isScalar(node) || Array.isArray(value) || node.range == null || /BLOCK/.test(node.type ?? ""))
+  if (isSeq(node) && Array.isArray(value)) return replaceList(text, node, value as readonly string[]);
+  if (!isScalar(node) || Array.isArray(value) || !node.range || /BLOCK/.test(node.type ?? ""))
     return undefined;
   if (node.value === value) return text;
   const [start, end] = node.range;
@@ -157,7 +156,7 @@ function remove(text: string, path: readonly string[]): string {
   if (doomed === undefined) return text;
   const start = lineStart(text, doomed.key.range?.[0] ?? 0);
   const value = doomed.value as Scalar | null;
-  const end = value?.range == null ? lineEnd(text, doomed.key) : lineEnd(text, value);
+  const end = !value?.range ? lineEnd(text, doomed.key) : lineEnd(text, value);
   return text.slice(0, start) + text.slice(end);
 }
 
