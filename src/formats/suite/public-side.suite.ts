@@ -10,6 +10,8 @@ export interface PublicSide<U> {
   add(version: BuiltVersion<U>): Promise<void>;
   /** Requests seen so far, down or up. */
   readonly requests: () => readonly string[];
+  /** Bytes of files (not of documents) come with one of them changed, until it is called with false. */
+  tamper(on: boolean): void;
   /** From now on it cuts every connection. */
   fall(): void;
   close(): Promise<void>;
@@ -20,6 +22,7 @@ export async function openPublicSide<U>(driver: FormatDriver<U>): Promise<Public
   const requests: string[] = [];
   let files: ReadonlyMap<string, PublicFile> = new Map();
   let down = false;
+  let tampering = false;
   const server = createServer((req, res) => {
     requests.push(`${req.method} ${req.url}`);
     if (down) return void req.socket.destroy();
@@ -27,6 +30,8 @@ export async function openPublicSide<U>(driver: FormatDriver<U>): Promise<Public
     if (file === undefined)
       return void res.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     const body = Buffer.from(file.body);
+    const last = body.length - 1;
+    if (tampering && isAsset(versions, body)) body[last] = (body[last] ?? 0) ^ 1;
     const etag = `"${createHash("sha1").update(body).digest("hex")}"`;
     if (req.headers["if-none-match"] === etag) return void res.writeHead(304, { etag }).end();
     res.writeHead(200, { "content-type": file.type, "content-length": body.length, etag });
@@ -40,6 +45,7 @@ export async function openPublicSide<U>(driver: FormatDriver<U>): Promise<Public
       files = (await driver.publicFiles?.(url, versions)) ?? new Map();
     },
     requests: () => requests,
+    tamper: (on) => void (tampering = on),
     fall: () => void (down = true),
     close: () =>
       new Promise((done) => {
@@ -47,6 +53,10 @@ export async function openPublicSide<U>(driver: FormatDriver<U>): Promise<Public
         server.closeAllConnections();
       }),
   };
+}
+
+function isAsset(versions: readonly BuiltVersion[], body: Buffer): boolean {
+  return versions.some(({ built }) => [...built.assets.values()].some((bytes) => bytes.equals(body)));
 }
 
 function listen(server: Server): Promise<string> {

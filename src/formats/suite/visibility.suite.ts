@@ -123,6 +123,26 @@ export function visibilityTests<U>(driver: FormatDriver<U>, world: () => World<U
     },
   );
 
+  withPublic(
+    "threats C: public bytes that are not the index's are never sent whole, never kept, and taken in once they are right",
+    async () => {
+      const { publicly, versions, install, held, client, build, U, R } = await world().scene();
+      await publicly(v1);
+      const before = await world().blobs();
+      const at = await client();
+      world().P.tamper(true);
+      for (const { path, asset } of driver.files(await build(v1, "from outside"))) {
+        const answer = await at.send(path);
+        const bytes = await answer.arrayBuffer().catch(() => undefined);
+        expect(answer.ok && bytes !== undefined, `${asset} was sent whole: ${answer.status}`).toBe(false);
+      }
+      world().P.tamper(false);
+      expect([await held(R), await held(U), await world().blobs()]).toEqual([{}, {}, before]);
+      expect(await versions()).toEqual([v1]);
+      expect((await install(v1, OUTSIDE)).status).toBe(200);
+    },
+  );
+
   test("2.3.4, threats 2: whatever is listed downloads, whatever is hidden is 404 on every route, whatever the settings", async () => {
     await fc.assert(
       fc.asyncProperty(worldState(driver.publicFiles !== undefined), async (state) => {
