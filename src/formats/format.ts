@@ -14,6 +14,7 @@ import type {
   RequestContext,
   VersionMetadata,
   VersionRow,
+  VersionTexts,
 } from "../registry/registry.ts";
 
 export interface Format {
@@ -131,6 +132,26 @@ export interface ExternalFormat {
    * `version`, so that the index is for listings only.
    */
   versionByFile?(key: PackageKey, version: string, wanted: WantedAsset): Promise<ExternalVersion | undefined>;
+  /**
+   * Looks into a file that has arrived with the right digest, before its version is recorded: for registries whose index
+   * tells little. A file that cannot be read tells nothing; that is no reason to reject.
+   */
+  inside?(version: ExternalVersion, asset: ExternalAsset, bytes: AssetBytes): Promise<InsideAsset>;
+}
+
+/** What a file tells by itself. */
+export interface InsideAsset {
+  /** Of its version, instead of what the index told. */
+  readonly texts?: VersionTexts;
+  /** About the file, instead of ExternalAsset.document. */
+  readonly document?: string;
+}
+
+/** Bytes that have arrived whole. */
+export interface AssetBytes {
+  readonly size: number;
+  /** Exactly these bytes; rejects past the end. */
+  readAt(position: number, length: number): Promise<Uint8Array>;
 }
 
 export interface WantedAsset {

@@ -4,7 +4,7 @@ import type { BlobWriter, Digests, StagedBlob } from "../blobs/blob-store.ts";
 import type { PackageKey } from "../core/coordinates.ts";
 import { packagePath } from "../core/coordinates.ts";
 import { Fault, notFound } from "../core/faults.ts";
-import type { ExternalAsset, ExternalVersion } from "../formats/format.ts";
+import type { ExternalAsset, ExternalVersion, InsideAsset } from "../formats/format.ts";
 import type { Queries } from "../store/database.ts";
 import type { DomainSnapshot } from "../store/domains.ts";
 import { appendJournal } from "../store/journal.ts";
@@ -72,7 +72,7 @@ export function createIngestion(deps: RegistryDeps, external: External): Ingesti
       sealed: false,
       done: Promise.resolve(),
     };
-    const done = transfer(deps, flight, body.stream, wanted).finally(leave);
+    const done = transfer(deps, external, flight, body.stream, wanted).finally(leave);
     done
       .catch((error: unknown) => tellFailure(deps, wanted, error))
       .catch((error: unknown) =>
@@ -140,15 +140,22 @@ async function openUpstream(
   };
 }
 
-async function transfer(deps: RegistryDeps, flight: Flight, stream: Readable, wanted: Wanted): Promise<void> {
+async function transfer(
+  deps: RegistryDeps,
+  external: External,
+  flight: Flight,
+  stream: Readable,
+  wanted: Wanted,
+): Promise<void> {
   try {
     for await (const chunk of stream) await flight.writer.write(chunk as Uint8Array);
     const staged = await flight.writer.finish();
     checkDigests(wanted, flight.size, staged);
+    const inside = await lookInside(external, wanted, flight.writer, staged);
     await deps.claims.hold([staged.digests.sha256], async () => {
       await flight.writer.commit();
       flight.sealed = true;
-      await recordIngested(deps, flight, staged);
+      await recordIngested(deps, flight, staged, inside);
     });
     flight.writer.release();
   } catch (error) {
@@ -156,6 +163,16 @@ async function transfer(deps: RegistryDeps, flight: Flight, stream: Readable, wa
     await flight.writer.discard(error instanceof Error ? error : new Error(String(error)));
     throw error;
   }
+}
+
+function lookInside(
+  external: External,
+  { key, version, asset }: Wanted,
+  writer: BlobWriter,
+  { size }: StagedBlob,
+): Promise<InsideAsset> | undefined {
+  const readAt = (position: number, length: number) => writer.readAt(position, length);
+  return external.format(key).inside?.(version, asset, { size, readAt });
 }
 
 /** What the index promised, all of it (threats C: bytes differ from the digest, or end early). */
@@ -207,14 +224,21 @@ async function tellFailure(
   );
 }
 
-async function recordIngested(deps: RegistryDeps, flight: Flight, staged: StagedBlob): Promise<void> {
+async function recordIngested(
+  deps: RegistryDeps,
+  flight: Flight,
+  staged: StagedBlob,
+  inside: InsideAsset = {},
+): Promise<void> {
   const [first] = flight.receivers.values();
   if (first === undefined) return;
   const { domain } = first.holder;
   const seen = await readSightings(deps.database.read, first.connection, first.key);
   const dated = first.asset.datesVersion === true ? flight.modifiedAt : undefined;
-  const version = ingestedVersion(deps, first, seen.get(first.version.version), dated);
-  const { name, document = "" } = first.asset;
+  const told = ingestedVersion(deps, first, seen.get(first.version.version), dated);
+  const version = { ...told, ...inside.texts };
+  const { name } = first.asset;
+  const document = inside.document ?? first.asset.document ?? "";
   const assets = [{ name, size: staged.size, digests: staged.digests, document }];
   await deps.database.write(async (tx) => {
     await deps.database.lockPackage(tx, domain.id, first.key);
