@@ -9,6 +9,7 @@ import { faultsLogged, readCredentials, type Server, startServer, type Target } 
 import type { Stage, Suite } from "./suite.ts";
 import { awsClients } from "./suites/aws-clients.ts";
 import { durability } from "./suites/durability.ts";
+import { login } from "./suites/login.ts";
 import { npmClients } from "./suites/npm-clients.ts";
 import { npmProxy } from "./suites/npm-proxy.ts";
 import { npmWire } from "./suites/npm-wire.ts";
@@ -25,6 +26,7 @@ const suites: Readonly<Record<string, Suite>> = {
   refusals,
   terraform,
   durability,
+  login,
 };
 
 const usage = `usage: node conformance/run.ts [suite ...] [--endpoint URL --credentials FILE] [--keep]
