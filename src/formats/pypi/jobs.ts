@@ -1,0 +1,137 @@
+// What is asked of the document thread, and how each question is answered.
+import { readFile } from "node:fs/promises";
+import { gunzipSync } from "node:zlib";
+import { LRUCache } from "lru-cache";
+import { Fault } from "../../core/faults.ts";
+import type { IndexFile } from "../format.ts";
+import { versionKey } from "./names.ts";
+import type { ListedFile, NoteChange, ProjectFacts, PublicSource } from "./project.ts";
+import { assembleProject, changedNotes } from "./project.ts";
+import type { PublicFile, PublicProject } from "./public-index.ts";
+import { readPublicIndex } from "./public-index.ts";
+import { renderHtml, renderJson } from "./simple-text.ts";
+
+export interface Question {
+  readonly facts: ProjectFacts;
+  readonly files: readonly IndexFile[];
+}
+
+/** Each job's question and answer: plain data that can be sent between threads. */
+export interface Jobs {
+  /** The finished page; undefined when nothing is known of the project. */
+  page: { question: Question & { form: "json" | "html"; base: string }; answer: Uint8Array | undefined };
+  /** Everything that the page lists, for answers about single files and versions. */
+  files: {
+    question: Question;
+    answer: { versions: readonly string[]; files: readonly ListedFile[] } | undefined;
+  };
+  /** What must be rewritten of what is kept about held files. */
+  changes: { question: Question; answer: readonly NoteChange[] };
+  /** All version numbers, with their first file's publication time. */
+  versions: {
+    question: { project: string; file: IndexFile };
+    answer: ReadonlyMap<string, { publishedAt?: number }>;
+  };
+  /** How the index spells a version; undefined when it does not list it. */
+  spelling: { question: { project: string; file: IndexFile; version: string }; answer: string | undefined };
+  /** Files of one version under any spelling of its number; undefined when it is not listed. */
+  version: {
+    question: { project: string; file: IndexFile; version: string };
+    answer: readonly PublicFile[] | undefined;
+  };
+}
+
+type JobName = keyof Jobs;
+export type Job = { [N in JobName]: { readonly kind: N; readonly question: Jobs[N]["question"] } }[JobName];
+
+/** A public page larger than this is refused, bytes of text. The largest seen are near 30 MB. */
+const PAGE_BYTES_MAX = 256 * 1024 * 1024;
+/** Parsed pages kept for the next question about them, bytes of text. */
+const PARSED_BYTES_MAX = 16 * 1024 * 1024;
+
+const parsed = new LRUCache<string, PublicProject>({ maxSize: PARSED_BYTES_MAX });
+
+/** As `respond`; what overflows the stack is a page made for that. */
+export async function answer(job: Job): Promise<Jobs[JobName]["answer"]> {
+  try {
+    return await respond(job);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Fault("UpstreamFault", `What the public index sent is refused: ${error.message}`);
+  }
+}
+
+async function respond({ kind, question }: Job): Promise<Jobs[JobName]["answer"]> {
+  switch (kind) {
+    case "page": {
+      const project = assembleProject(question.facts, await readAll(question));
+      if (project === undefined) return undefined;
+      const render = question.form === "json" ? renderJson : renderHtml;
+      return new TextEncoder().encode(render(project, question.base));
+    }
+    case "files":
+      return assembleProject(question.facts, await readAll(question));
+    case "changes":
+      return changedNotes(question.facts, await readAll(question));
+    case "versions": {
+      const { listed, files } = await read(question.file, question.project);
+      return new Map([...listed].map((version) => [version, timeOf(files, version)]));
+    }
+    case "spelling": {
+      const { listed } = await read(question.file, question.project);
+      const wanted = versionKey(question.version);
+      return [...listed].find((version) => versionKey(version) === wanted);
+    }
+    default: {
+      const { listed, files } = await read(question.file, question.project);
+      const wanted = versionKey(question.version);
+      const found = files.filter(({ version }) => versionKey(version) === wanted);
+      if (found.length > 0) return found;
+      return [...listed].some((version) => versionKey(version) === wanted) ? [] : undefined;
+    }
+  }
+}
+
+/** A version was published with its first file. */
+function timeOf(files: readonly PublicFile[], version: string): { readonly publishedAt?: number } {
+  return publicationOf(files.filter((file) => file.version === version));
+}
+
+export function publicationOf(files: readonly PublicFile[]): { readonly publishedAt?: number } {
+  const times = files.flatMap(({ uploadTime }) => (uploadTime === undefined ? [] : [Date.parse(uploadTime)]));
+  return times.length === 0 ? {} : { publishedAt: times.reduce((a, b) => Math.min(a, b)) };
+}
+
+/** An unreadable public page hides nothing that is held here. */
+async function readAll({ facts, files }: Question): Promise<PublicSource[]> {
+  const sources: PublicSource[] = [];
+  for (const file of files) {
+    try {
+      sources.push({ connection: file.connection, project: await read(file, facts.project) });
+    } catch (error) {
+      if (!(error instanceof Fault) || facts.held.length === 0) throw error;
+    }
+  }
+  return sources;
+}
+
+async function read(index: IndexFile, project: string): Promise<PublicProject> {
+  const mark = `${index.digest} ${index.url} ${project}`;
+  const known = parsed.get(mark);
+  if (known !== undefined) return known;
+  const bytes = await readFile(index.file);
+  let size: number;
+  let found: PublicProject;
+  try {
+    const page = index.gzip ? gunzipSync(bytes, { maxOutputLength: PAGE_BYTES_MAX }) : bytes;
+    size = page.length;
+    found = readPublicIndex(page.toString("utf8"), project, index.url);
+  } catch (error) {
+    throw new Fault(
+      "UpstreamFault",
+      `What '${index.connection}' sent about ${project} cannot be read as a page of the simple index: ${String(error).slice(0, 200)}`,
+    );
+  }
+  if (size > 0 && size <= PARSED_BYTES_MAX) parsed.set(mark, found, { size });
+  return found;
+}
