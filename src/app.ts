@@ -15,6 +15,7 @@ import { createDoors } from "./doors.ts";
 import { startAuditRecorder } from "./events/audit-recorder.ts";
 import type { Dispatcher } from "./events/dispatcher.ts";
 import { startDispatcher } from "./events/dispatcher.ts";
+import { cargo } from "./formats/cargo/index.ts";
 import type { Format } from "./formats/format.ts";
 import { generic } from "./formats/generic/index.ts";
 import { npm } from "./formats/npm/index.ts";
@@ -44,7 +45,7 @@ export interface App {
   close(graceMs: number): Promise<void>;
 }
 
-const FORMATS: readonly Format[] = [npm, generic, swift, pypi];
+const FORMATS: readonly Format[] = [npm, generic, swift, pypi, cargo];
 
 /** How long a view that has something to show waits for a public registry. */
 const UPSTREAM_PATIENCE_MS = 2_000;

@@ -16,7 +16,7 @@ import { mayAskOutside, outsideDocument, relay } from "./outside.ts";
 import { admitPublish, publish } from "./publish.ts";
 import type { Registry } from "./registry.ts";
 import { changeVersions, deletePackage } from "./retire.ts";
-import { packageNames, search } from "./search.ts";
+import { packageNames, search, spellings } from "./search.ts";
 import { removeTag, rewriteDocuments, setTag } from "./tags.ts";
 
 /** The registry, and what shutdown waits for. */
@@ -59,6 +59,7 @@ export function createRegistry(deps: RegistryDeps): Registry & { readonly settle
       outsideDocument(deps, external, repository, about, request),
     mayAskOutside: (repository, keys) => mayAskOutside(deps, repository, keys),
     packageNames: (repository, format, after, limit) => packageNames(deps, repository, format, after, limit),
+    spellings: (repository, key) => spellings(deps, repository, key),
 
     setTag: (repository, key, tag, version, context) => setTag(deps, repository, key, tag, version, context),
     removeTag: (repository, key, tag, context) => removeTag(deps, repository, key, tag, context),

@@ -358,6 +358,12 @@ export interface Registry {
     limit: number,
   ): Promise<readonly PackageKey[]>;
 
+  /**
+   * Packages with a record here or in what is searched from here, whose names differ from this one's at most in ASCII
+   * case, and in `-` for `_`; in search order, each once. For formats that take such names for one (cargo).
+   */
+  spellings(repository: RepositoryRecord, key: PackageKey): Promise<readonly PackageKey[]>;
+
   /** Tags held by this repository itself. */
   setTag(
     repository: RepositoryRecord,

@@ -1,7 +1,7 @@
 // Questions that are not about one package: search, and the names of all there are.
 import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import { searchOrder } from "../core/upstreams.ts";
-import { listPackageKeys, searchPackages } from "../store/packages.ts";
+import { findSpellings, listPackageKeys, searchPackages } from "../store/packages.ts";
 import { newestPublished } from "../store/versions.ts";
 import type { RegistryDeps } from "./deps.ts";
 import { listedVersions, look, searchedGraph } from "./find.ts";
@@ -83,6 +83,21 @@ export async function packageNames(
     if (keys.length < limit) break;
   }
   return names;
+}
+
+/** See Registry.spellings. */
+export async function spellings(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  key: PackageKey,
+): Promise<readonly PackageKey[]> {
+  const snapshot = await deps.catalog.domain(repository.domain.owner, repository.domain.name);
+  const order = searchOrder(searchedGraph(deps, snapshot, repository, key.format), repository.id).map(
+    ({ id }) => id,
+  );
+  const found = await findSpellings(deps.database.read, order, key);
+  const sorted = order.flatMap((id) => found.filter(({ repositoryId }) => repositoryId === id));
+  return [...new Map(sorted.map((one) => [one.key.name, one.key])).values()];
 }
 
 async function isListed(deps: RegistryDeps, repository: RepositoryRecord, key: PackageKey): Promise<boolean> {

@@ -242,6 +242,25 @@ export async function searchPackages(
   return rows.map(({ namespace, name }) => ({ format, namespace, name }));
 }
 
+/** Packages in any of these repositories whose names differ from this one's at most in ASCII case, and in `-` for `_`. */
+export async function findSpellings(
+  db: Queries,
+  repositoryIds: readonly number[],
+  { format, namespace, name }: PackageKey,
+): Promise<readonly { readonly repositoryId: number; readonly key: PackageKey }[]> {
+  if (repositoryIds.length === 0) return [];
+  const rows = await db
+    .selectFrom("package")
+    .select(["repository_id", "name"])
+    .where("format", "=", format)
+    .where("namespace", "=", namespace)
+    .where("repository_id", "in", repositoryIds)
+    .where(sql<string>`lower(replace("name", '-', '_'))`, "=", name.toLowerCase().replaceAll("-", "_"))
+    .orderBy("name")
+    .execute();
+  return rows.map((row) => ({ repositoryId: row.repository_id, key: { format, namespace, name: row.name } }));
+}
+
 /** Names of one format in any of these repositories, each once, after the given one in the order of (namespace, name). */
 export async function listPackageKeys(
   db: Queries,

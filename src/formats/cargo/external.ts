@@ -1,0 +1,64 @@
+// How a public cargo registry is read: one file of lines per crate, and where the files are in its config.json.
+import { readFile } from "node:fs/promises";
+import { gunzipSync } from "node:zlib";
+import { Fault } from "../../core/faults.ts";
+import type { ExternalFormat, IndexFile, ReadOutside } from "../format.ts";
+import { documentWorker } from "./document-worker.ts";
+import { assetName, indexPath } from "./names.ts";
+import { fileUrl } from "./public-index.ts";
+import { yankNote } from "./yank-note.ts";
+
+export const external: ExternalFormat = {
+  indexRequest: ({ name }) => ({ path: indexPath(name), accept: "text/plain, */*;q=0.1" }),
+  versions: (file, { name }) => documentWorker.ask("versions", { name, file: plain(file) }),
+  async version(file, { name }, version, { read }) {
+    const found = await documentWorker.ask("version", { name, file: plain(file), version });
+    if (found === undefined) return undefined;
+    // Listed but not to be checked: the registry says so instead of "unknown".
+    if (found === null) return { version, assets: [], metadata: {}, document: "", brief: "" };
+    const config = await readConfig(read, file.connection);
+    const url = fileUrl(config, found);
+    if (url === undefined)
+      throw new Fault(
+        "UpstreamFault",
+        `The config.json of '${file.connection}' does not say where crates are ('dl').`,
+      );
+    return {
+      version,
+      ...(found.publishedAt === undefined ? {} : { publishedAt: found.publishedAt }),
+      assets: [
+        {
+          name: assetName(name, version),
+          url,
+          digests: { sha256: found.line.cksum },
+          document: yankNote(found.yanked),
+        },
+      ],
+      metadata: { displayName: name },
+      document: "",
+      brief: JSON.stringify(found.line),
+    };
+  },
+};
+
+/** Only what the thread needs: an index may carry more than can be sent to it. */
+export function plain({ connection, file, gzip, digest, url }: IndexFile): IndexFile {
+  return { connection, file, gzip, digest, url };
+}
+
+const CONFIG_BYTES_MAX = 1024 * 1024;
+
+async function readConfig(read: ReadOutside, connection: string): Promise<string> {
+  const config = await read({ path: "config.json", accept: "application/json, */*;q=0.1" });
+  if (config === undefined)
+    throw new Fault(
+      "UpstreamFault",
+      `The external connection '${connection}' has no config.json where its sparse index should be; its address must be that of a sparse index.`,
+    );
+  const bytes = await readFile(config.file);
+  try {
+    return (config.gzip ? gunzipSync(bytes, { maxOutputLength: CONFIG_BYTES_MAX }) : bytes).toString("utf8");
+  } catch {
+    throw new Fault("UpstreamFault", `The config.json of '${connection}' cannot be read.`);
+  }
+}
