@@ -18,6 +18,7 @@ import { startDispatcher } from "./events/dispatcher.ts";
 import { cargo } from "./formats/cargo/index.ts";
 import type { Format } from "./formats/format.ts";
 import { generic } from "./formats/generic/index.ts";
+import { maven } from "./formats/maven/index.ts";
 import { npm } from "./formats/npm/index.ts";
 import { pypi } from "./formats/pypi/index.ts";
 import { swift } from "./formats/swift/index.ts";
@@ -45,7 +46,7 @@ export interface App {
   close(graceMs: number): Promise<void>;
 }
 
-const FORMATS: readonly Format[] = [npm, generic, swift, pypi, cargo];
+const FORMATS: readonly Format[] = [npm, generic, swift, pypi, maven, cargo];
 
 /** How long a view that has something to show waits for a public registry. */
 const UPSTREAM_PATIENCE_MS = 2_000;

@@ -80,7 +80,7 @@ function audited(
     status: res.statusCode,
     address,
     agent: req.headers["user-agent"],
-    ...note,
+    note,
   };
 }
 
@@ -278,11 +278,7 @@ function answerFault(
 /** Longer ones are cut by some clients and refused by others, characters. */
 const REASON_PHRASE_MAX = 500;
 
-function wording(
-  door: FormatDoor | undefined,
-  fault: Fault | undefined,
-  requestId: string,
-): RenderedFault {
+function wording(door: FormatDoor | undefined, fault: Fault | undefined, requestId: string): RenderedFault {
   if (door !== undefined && fault !== undefined) return door.renderFault(fault);
   const text = fault?.message ?? `Something went wrong here, not with the request. Its id is ${requestId}.`;
   if (door !== undefined) return door.renderFault(invalid(text));

@@ -16,8 +16,8 @@ export interface FileQuestion {
   readonly contentType?: string;
   /** What browsers and some clients save it as. ASCII without quotes. */
   readonly fileName?: string;
-  /** Further headers, flat; asked for once the file is found. */
-  readonly headers?: () => Promise<readonly string[]>;
+  /** Further headers, flat; asked for once the file is found, with what is known of it unless it is still arriving. */
+  readonly headers?: (asset: FoundAsset | undefined) => Promise<readonly string[]> | readonly string[];
 }
 
 /** An answer to repeat while nothing it depends on has changed. */
@@ -86,7 +86,8 @@ export function createFiles(registry: Registry): Files {
   async function find(request: DoorRequest, question: FileQuestion, place: string): Promise<void> {
     const { key, version, asset } = question;
     const source = await registry.asset(request.repository, key, version, asset, request);
-    const common = [...commonOf(question), ...((await question.headers?.()) ?? [])];
+    const held = source.kind === "held" ? source.asset : undefined;
+    const common = [...commonOf(question), ...((await question.headers?.(held)) ?? [])];
     if (source.kind === "arriving") return sendArriving(request, source, common);
     const headers = headersOf(source.asset, common);
     const bytes = await registry.smallAsset(source.asset);
@@ -144,7 +145,12 @@ async function sendArriving(
   else await pipeline(source.follow(), res);
 }
 
-const CACHING = ["cache-control", "private, max-age=31536000, immutable", "x-content-type-options", "nosniff"];
+const CACHING = [
+  "cache-control",
+  "private, max-age=31536000, immutable",
+  "x-content-type-options",
+  "nosniff",
+];
 
 /** Bytes from strangers are never shown as a page of ours (threats C). */
 function commonOf({ contentType = "application/octet-stream", fileName }: FileQuestion): string[] {

@@ -1,12 +1,14 @@
 // What is kept about a version, so that no POM is ever read again: its POM's facts, and the names of its files; pure.
 import type { PackageKey } from "../../core/coordinates.ts";
 import { conflict } from "../../core/faults.ts";
-import type { Dependency, VersionRow, VersionTexts } from "../../registry/registry.ts";
+import type { Dependency, VersionMetadata, VersionRow, VersionTexts } from "../../registry/registry.ts";
 import type { Pom } from "./pom.ts";
 
 export interface VersionDocument {
   /** Names of files that publishers put, as they spelt them: two that differ in case only would be one file on some disks. */
   readonly files: readonly string[];
+  /** As the POM tells it, for versions that show this one's files. */
+  readonly metadata?: VersionMetadata;
   readonly packaging?: string;
   readonly parent?: Dependency;
   readonly dependencies?: readonly Dependency[];
@@ -33,6 +35,7 @@ export function textsOf(file: string | undefined, pom: Pom | undefined): Version
 function factsOf(pom: Pom | undefined): Partial<VersionDocument> {
   if (pom === undefined) return {};
   return {
+    metadata: pom.metadata,
     packaging: pom.packaging,
     ...(pom.parent === undefined ? {} : { parent: pom.parent }),
     dependencies: pom.dependencies,
