@@ -9,6 +9,7 @@ import { faultsLogged, readCredentials, type Server, startServer, type Target } 
 import type { Stage, Suite } from "./suite.ts";
 import { awsClients } from "./suites/aws-clients.ts";
 import { durability } from "./suites/durability.ts";
+import { genericClients } from "./suites/generic-clients.ts";
 import { login } from "./suites/login.ts";
 import { npmClients } from "./suites/npm-clients.ts";
 import { npmProxy } from "./suites/npm-proxy.ts";
@@ -23,6 +24,7 @@ const suites: Readonly<Record<string, Suite>> = {
   "origin-matrix": originMatrix,
   "aws-clients": awsClients,
   "npm-wire": npmWire,
+  "generic-clients": genericClients,
   refusals,
   terraform,
   durability,
