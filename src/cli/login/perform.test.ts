@@ -150,6 +150,8 @@ function putFiles(): void {
 
 /** Every way to log a tool in. */
 const WAYS = [...TOOLS.values()].flatMap((tool) => {
+  // These write what npm and the two yarns write.
+  if (["deno", "bun", "yarn"].includes(tool.name)) return [];
   const ways: Options[] = [{}];
   const features: Readonly<Record<Feature, Options>> = {
     scope: { scope: "corp" },

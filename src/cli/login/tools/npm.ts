@@ -8,7 +8,8 @@ function userNpmrc({ around: { env, home } }: Site): string {
   return env.NPM_CONFIG_USERCONFIG || env.npm_config_userconfig || join(home, ".npmrc");
 }
 
-function npmrcSettings(site: Site, user: string): Setting[] {
+/** `variableFile`: where a reference to a variable is understood. */
+function npmrcSettings(site: Site, user: string, variableFile?: string): Setting[] {
   const { url, scope, project, variable, token, around } = site;
   const shared = project ? join(around.cwd, ".npmrc") : user;
   const registry = scope === undefined ? "registry" : `@${scope}:registry`;
@@ -17,7 +18,7 @@ function npmrcSettings(site: Site, user: string): Setting[] {
     { file: shared, syntax: "npmrc", path: [registry], value: url },
     variable === undefined
       ? { file: user, syntax: "npmrc", path: [key], value: token, secret: true }
-      : { file: shared, syntax: "npmrc", path: [key], value: `\${${variable}}` },
+      : { file: variableFile ?? shared, syntax: "npmrc", path: [key], value: `\${${variable}}` },
   ];
 }
 
@@ -88,9 +89,18 @@ const bun: Tool = {
   },
 };
 
+const pnpm: Tool = {
+  ...npmLike("pnpm"),
+  plan(site) {
+    // pnpm reads variables in the user's file alone: a project's could send them anywhere.
+    const user = userNpmrc(site);
+    return { settings: npmrcSettings(site, user, user), notes: notes(site) };
+  },
+};
+
 export const npmTools: readonly Tool[] = [
   npmLike("npm"),
-  npmLike("pnpm"),
+  pnpm,
   yarn("yarn", (site) => [...classicSettings(site), ...berrySettings(site)]),
   yarn("yarn-classic", classicSettings),
   yarn("yarn-berry", berrySettings),

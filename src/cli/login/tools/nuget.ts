@@ -62,6 +62,9 @@ function plan(tool: string, site: Site): Plan {
   ];
   if (url.startsWith("http:"))
     settings.push({ file, syntax: "xml", path: source("@allowInsecureConnections"), value: "true" });
+  // The user's own sources reach into projects, unless the project clears them first.
+  if (!extra && project)
+    settings.unshift({ file, syntax: "xml", path: ["configuration", "packageSources", "^clear"], value: "" });
   if (!extra)
     for (const key of otherSources(file, name))
       settings.push({
@@ -80,7 +83,7 @@ function plan(tool: string, site: Site): Plan {
   const notes = [
     extra
       ? TWO_INDEXES
-      : `The other sources of ${file} are switched off until 'portcullis logout ${tool}'. ${ONE_INDEX}`,
+      : `Other sources are switched off in ${file} until 'portcullis logout ${tool}'. ${ONE_INDEX}`,
     `Push with: ${tool === "dotnet" ? "dotnet nuget push X.nupkg --source" : "nuget push X.nupkg -Source"} ${name}`,
   ];
   if (variable === undefined)
