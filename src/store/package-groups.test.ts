@@ -10,6 +10,7 @@ import {
   deleteGroup,
   insertAllowed,
   insertGroup,
+  listPackageNames,
   loadGroups,
   updateGroup,
   updateModes,
@@ -139,5 +140,43 @@ onEveryDatabase("package groups", (open) => {
       package: "",
       detail: '{"pattern":"/npm/*"}',
     });
+  });
+
+  test("3.5.6 names of several repositories come in the database's order, each once, whatever the stretch", async () => {
+    const letters = ["a", "B", "é", "\uffee", "\u{1F4E6}", "-"]; // the last but one is beyond UTF-16's first plane
+    const names = letters.flatMap((x) => letters.flatMap((y) => letters.map((z) => `${x}${y}${z}`)));
+    const rowsOf = (repositoryId: number, some: readonly string[]) =>
+      some.map((name) => ({
+        repository_id: repositoryId,
+        format: "npm",
+        namespace: "",
+        name,
+        publish: "ALLOW" as const,
+        upstream: "BLOCK" as const,
+        revision: 0,
+        created_at: 1,
+      }));
+    const first = rowsOf(r1, names.slice(0, 150));
+    const second = rowsOf(r2, names.slice(30));
+    await db.write((tx) =>
+      tx
+        .insertInto("package")
+        .values([...first, ...second])
+        .execute(),
+    );
+    const query = db.read.selectFrom("package").select("name").distinct().orderBy("name");
+    const expected = (await query.execute()).map(({ name }) => name);
+    const walked: string[] = [];
+    let after: Parameters<typeof listPackageNames>[3];
+    for (let last = false; !last; ) {
+      const stretch = await listPackageNames(db.read, [r1, r2], "npm", after, 10);
+      expect(stretch.last || stretch.keys.length > 0).toBe(true);
+      walked.push(...stretch.keys.map(({ name }) => name));
+      after = stretch.keys.at(-1);
+      last = stretch.last;
+    }
+    expect(walked).toEqual(expected);
+    expect((await listPackageNames(db.read, [r1, r2], "pypi", undefined, 10)).keys).toEqual([]);
+    expect(await listPackageNames(db.read, [], undefined, undefined, 10)).toEqual({ keys: [], last: true });
   });
 });

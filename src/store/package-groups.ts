@@ -1,5 +1,6 @@
 // Rows of package groups: their modes, and the repositories on their lists.
 import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
+import { packagePath } from "../core/coordinates.ts";
 import type { GroupFacts, GroupMode, RestrictionType } from "../core/origin.ts";
 import type { Queries } from "./database.ts";
 
@@ -140,30 +141,81 @@ export async function deleteAllowed(
     .execute();
 }
 
-/** Names of packages that any repository of the domain has a record of, each once; in order, after the given one. */
+/** A stretch of a domain's package names, in the order of format, namespace and name. */
+export interface NameStretch {
+  readonly keys: readonly PackageKey[];
+  /** Nothing follows. */
+  readonly last: boolean;
+}
+
+/** However many repositories there are, each is read this far at least in one go. */
+const STRETCH_MIN = 100;
+
+/**
+ * Names that any of the repositories has a record of, each once; after the given one, some `limit` of them. Each
+ * repository's index is read on from there and the stretches are merged as far as all of them reach: one query over
+ * all repositories would sort everything that is left, for every stretch again.
+ */
 export async function listPackageNames(
   db: Queries,
-  domainId: number,
+  repositoryIds: readonly number[],
   format: PackageFormat | undefined,
   after: PackageKey | undefined,
   limit: number,
-): Promise<readonly PackageKey[]> {
+): Promise<NameStretch> {
+  const each = Math.max(STRETCH_MIN, Math.ceil(limit / Math.max(repositoryIds.length, 1)));
+  const merged = new Map<string, PackageKey>();
+  let reach: PackageKey | undefined;
+  for (const id of repositoryIds) {
+    const keys = await namesIn(db, id, format, after, each);
+    for (const key of keys) merged.set(packagePath(key), key);
+    const end = keys.length < each ? undefined : keys.at(-1);
+    if (end !== undefined && (reach === undefined || compareKeys(end, reach) < 0)) reach = end;
+  }
+  const sorted = [...merged.values()].sort(compareKeys);
+  const upTo = reach;
+  if (upTo === undefined) return { keys: sorted, last: true };
+  return { keys: sorted.filter((key) => compareKeys(key, upTo) <= 0), last: false };
+}
+
+async function namesIn(
+  db: Queries,
+  repositoryId: number,
+  format: PackageFormat | undefined,
+  after: PackageKey | undefined,
+  limit: number,
+): Promise<PackageKey[]> {
   let query = db
-    .selectFrom("package as p")
-    .innerJoin("repository as r", "r.id", "p.repository_id")
-    .select(["p.format", "p.namespace", "p.name"])
-    .distinct()
-    .where("r.domain_id", "=", domainId);
-  if (format !== undefined) query = query.where("p.format", "=", format);
+    .selectFrom("package")
+    .select(["format", "namespace", "name"])
+    .where("repository_id", "=", repositoryId);
+  if (format !== undefined) query = query.where("format", "=", format);
   if (after !== undefined) {
     const position = [after.format, after.namespace, after.name] as const;
-    query = query.where((e) => e(e.refTuple("p.format", "p.namespace", "p.name"), ">", e.tuple(...position)));
+    query = query.where((e) => e(e.refTuple("format", "namespace", "name"), ">", e.tuple(...position)));
   }
-  const rows = await query
-    .orderBy("p.format")
-    .orderBy("p.namespace")
-    .orderBy("p.name")
-    .limit(limit)
-    .execute();
+  const rows = await query.orderBy("format").orderBy("namespace").orderBy("name").limit(limit).execute();
   return rows.map(({ format: of, namespace, name }) => ({ format: of as PackageFormat, namespace, name }));
+}
+
+function compareKeys(a: PackageKey, b: PackageKey): number {
+  return (
+    compareTexts(a.format, b.format) || compareTexts(a.namespace, b.namespace) || compareTexts(a.name, b.name)
+  );
+}
+
+/** As both databases order: by code points. `<` goes by UTF-16, where a surrogate comes before U+E000. */
+function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  let i = 0;
+  while (i < a.length && a.charCodeAt(i) === b.charCodeAt(i)) i++;
+  const [left, right] = [a.charCodeAt(i), b.charCodeAt(i)];
+  if (Number.isNaN(left)) return -1;
+  if (Number.isNaN(right)) return 1;
+  return rank(left) - rank(right);
+}
+
+/** Surrogates stand for what lies beyond every other unit. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }

@@ -1,4 +1,5 @@
 // Lists of package groups, and of what belongs to one (spec 3.3.4, 3.5.5, 3.5.6, 2.7.9).
+import { setImmediate } from "node:timers/promises";
 import type { PackageKey } from "../../core/coordinates.ts";
 import { isPackageFormat } from "../../core/coordinates.ts";
 import { checkPattern } from "../../core/group-pattern.ts";
@@ -20,6 +21,7 @@ import type { AwsDeps } from "./context.ts";
 import { openDomain } from "./context.ts";
 import { describe } from "./describe-group.ts";
 import { domainOf } from "./package-groups.ts";
+import type { Unfinished } from "./page.ts";
 import { loadPage } from "./page.ts";
 
 const PAGE_SIZE = 100;
@@ -111,6 +113,8 @@ function pageOfTexts<R>(
   });
 }
 
+type Associated = AssociatedPackage & PackageKey;
+
 /**
  * Packages that some repository of the domain has a record of, whose group this is; with `preview`, whose group it
  * would be if it were created now (spec 3.5.6).
@@ -121,10 +125,7 @@ export async function listAssociatedPackages(
   deps: AwsDeps,
 ): Promise<Operations["ListAssociatedPackages"]["output"]> {
   const { snapshot, index } = await indexFor(deps, call, input);
-  const { rows, nextToken } = await loadPage<
-    AssociatedPackage & PackageKey,
-    readonly [string, string, string]
-  >(deps, call, {
+  const { rows, nextToken } = await loadPage<Associated, NamePosition>(deps, call, {
     operation: "ListAssociatedPackages",
     input,
     sizeDefault: PAGE_SIZE,
@@ -164,28 +165,36 @@ async function indexFor(
 
 /** Names read at a time: look-alikes may stand anywhere in the order, so every name of the format is asked. */
 const BATCH_MIN = 2_000;
+/** Names looked at for one page: then it ends, with few rows or none, and the next one goes on (some 0.2 s). */
+const LOOKED_AT_MAX = 20_000;
+
+type NamePosition = readonly [string, string, string];
 
 async function associatedPackages(
   deps: AwsDeps,
-  { domain }: DomainSnapshot,
+  { repositories }: DomainSnapshot,
   index: GroupIndex<PatternHolder>,
   pattern: string,
-  after: readonly [string, string, string] | undefined,
+  after: NamePosition | undefined,
   limit: number,
-): Promise<readonly (AssociatedPackage & PackageKey)[]> {
+): Promise<readonly Associated[] | Unfinished<Associated, NamePosition>> {
   const [, first = ""] = pattern.split("/");
   const format = isPackageFormat(first) ? first : undefined;
   const batch = Math.max(limit, BATCH_MIN);
-  const found: (AssociatedPackage & PackageKey)[] = [];
+  const found: Associated[] = [];
   let last = after && ({ format: after[0], namespace: after[1], name: after[2] } as PackageKey);
-  for (;;) {
-    const keys = await listPackageNames(deps.database.read, domain.id, format, last, batch);
-    for (const key of keys) {
+  for (let lookedAt = 0; ; ) {
+    const stretch = await listPackageNames(deps.database.read, [...repositories.keys()], format, last, batch);
+    for (const key of stretch.keys) {
       const { association, groups } = index.associate(key);
       if (groups[0]?.pattern === pattern) found.push({ ...key, associationType: association });
       if (found.length === limit) return found;
     }
-    if (keys.length < batch) return found;
-    last = keys.at(-1);
+    last = stretch.keys.at(-1);
+    if (stretch.last || last === undefined) return found;
+    lookedAt += stretch.keys.length;
+    if (lookedAt >= LOOKED_AT_MAX)
+      return { rows: found, stoppedAt: [last.format, last.namespace, last.name] };
+    await setImmediate(); // others' requests have their turn
   }
 }

@@ -1,9 +1,11 @@
 // Page tokens of every paginated operation: opaque, bound to their question, refused when tampered with (spec 7.6).
 import type { Codeartifact } from "@aws-sdk/client-codeartifact";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openApi, type TestApi } from "../../../test/api.ts";
+import { ACCOUNT, openApi, type TestApi } from "../../../test/api.ts";
 import { GENERIC } from "../../../test/api-refusals.ts";
 import { onEveryDatabase } from "../../../test/databases.ts";
+import { openDatabase } from "../../store/database.ts";
+import { loadSnapshot } from "../../store/domains.ts";
 import { loadModel, structureOf } from "../model/model.ts";
 import type { OperationName } from "../model/types.gen.ts";
 
@@ -141,6 +143,39 @@ onEveryDatabase("paging", (open) => {
     }
   });
 });
+
+test("200 ListAssociatedPackages: one of 45,000 is found in pages of bounded work, which may be empty", async () => {
+  const api = await openApi(await openDatabase(":memory:"));
+  await api.client.createDomain(D1);
+  await api.client.createRepository(R1);
+  const sparse = { ...D1, packageGroup: "/npm//n44999$" };
+  await api.client.createPackageGroup(sparse);
+  const { id } = (await findDomain(api))?.byName.get("r1") ?? { id: 0 };
+  for (let from = 0; from < 45_000; from += 1_000)
+    await api.database.write((tx) =>
+      tx
+        .insertInto("package")
+        .values(Array.from({ length: 1_000 }, (_, i) => packageRow(id, `n${from + i}`)))
+        .execute(),
+    );
+  const pages: string[][] = [];
+  let nextToken: string | undefined;
+  do {
+    const page = await api.client.listAssociatedPackages({ ...sparse, nextToken });
+    pages.push((page.packages ?? []).map((found) => String(found.package)));
+    nextToken = page.nextToken;
+  } while (nextToken !== undefined);
+  expect(pages.flat()).toEqual(["n44999"]);
+  expect(pages.length).toBe(3);
+  await api.close();
+});
+
+const findDomain = ({ database }: TestApi) => loadSnapshot(database.read, ACCOUNT, "d1");
+
+function packageRow(repositoryId: number, name: string) {
+  const settings = { publish: "ALLOW", upstream: "BLOCK", revision: 0, created_at: 1 } as const;
+  return { repository_id: repositoryId, format: "npm", namespace: "", name, ...settings };
+}
 
 type Page = { readonly nextToken?: string };
 
