@@ -31,6 +31,10 @@ function encode(text: string): string {
   );
 }
 
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 /** The headers to send, Authorization among them. `now` is epoch milliseconds. */
 export function sign(request: ToSign, keys: AwsKeys, now: number): Record<string, string> {
   const { method, url, body, service, region } = request;
@@ -39,7 +43,11 @@ export function sign(request: ToSign, keys: AwsKeys, now: number): Record<string
   if (request.contentType !== undefined) headers["content-type"] = request.contentType;
   if (keys.sessionToken !== undefined) headers["x-amz-security-token"] = keys.sessionToken;
   const names = Object.keys(headers).sort();
-  const query = [...url.searchParams].map(([name, value]) => `${encode(name)}=${encode(value)}`).sort();
+  const query = [...url.searchParams]
+    .map(([name, value]) => [encode(name), encode(value)] as const)
+    // By name, not by the whole pair: `domain` stands before `domain-owner`.
+    .sort(([one, first], [two, second]) => compare(one, two) || compare(first, second))
+    .map((pair) => pair.join("="));
   // The path is signed encoded once more than it is sent.
   const path = url.pathname.split("/").map(encode).join("/");
   const lines = names.map((name) => `${name}:${headers[name]?.trim()}\n`).join("");
