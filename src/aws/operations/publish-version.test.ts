@@ -59,7 +59,7 @@ onEveryDatabase("PublishPackageVersion", (open) => {
   };
 
   test("200: the answer names the version, its status and revision, and the asset with its four digests (5.7.5)", async () => {
-    const { $metadata, ...answer } = await publish("a.bin", "hello");
+    const { $metadata: _metadata, ...answer } = await publish("a.bin", "hello");
     const described = (await client.describePackageVersion(V1)).packageVersion;
     expect(answer).toEqual({
       format: "generic",

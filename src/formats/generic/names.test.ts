@@ -76,7 +76,7 @@ describe("8.6.1: asset names", () => {
       }),
       { numRuns: 2_000 },
     );
-    expect(accepts(`${"a ".repeat(50_000)}`)).toBe(false);
+    expect(accepts("a ".repeat(50_000))).toBe(false);
   });
 });
 
