@@ -61,6 +61,7 @@ async function setUp(open: () => Promise<Database>) {
   } as unknown as RegistryDeps;
   const external = {
     connection: (name: string) => Promise.resolve({ name, url: "http://registry.example/" }),
+    format: () => ({}),
   } as unknown as External;
   const snapshot = await deps.catalog.domain(OWNER, "d1");
   const wanted = (repository: string, sha1: string): Wanted => ({
