@@ -191,8 +191,12 @@ async function namesIn(
     .where("repository_id", "=", repositoryId);
   if (format !== undefined) query = query.where("format", "=", format);
   if (after !== undefined) {
-    const position = [after.format, after.namespace, after.name] as const;
-    query = query.where((e) => e(e.refTuple("format", "namespace", "name"), ">", e.tuple(...position)));
+    // The row value leaves out what is fixed already, or SQLite would not seek by it.
+    const { format: of, namespace, name } = after;
+    query =
+      format === undefined
+        ? query.where((e) => e(e.refTuple("format", "namespace", "name"), ">", e.tuple(of, namespace, name)))
+        : query.where((e) => e(e.refTuple("namespace", "name"), ">", e.tuple(namespace, name)));
   }
   const rows = await query.orderBy("format").orderBy("namespace").orderBy("name").limit(limit).execute();
   return rows.map(({ format: of, namespace, name }) => ({ format: of as PackageFormat, namespace, name }));

@@ -154,10 +154,18 @@ export async function listPackages(
   if (filter.namePrefix !== undefined)
     query = query.where((e) => startsWith(e.ref("name"), filter.namePrefix as string));
   if (after !== undefined) {
-    // A row value keeps every page one index seek, however deep (both engines know it).
-    query = query.where((e) =>
-      e(e.refTuple("format", "namespace", "name"), ">", e.tuple(after.format, after.namespace, after.name)),
-    );
+    // A row value keeps every page one index seek, however deep (both engines know it): of the columns that are not
+    // fixed already, or SQLite seeks by the fixed ones alone and walks to the place.
+    query =
+      filter.format === undefined
+        ? query.where((e) =>
+            e(
+              e.refTuple("format", "namespace", "name"),
+              ">",
+              e.tuple(after.format, after.namespace, after.name),
+            ),
+          )
+        : query.where((e) => e(e.refTuple("namespace", "name"), ">", e.tuple(after.namespace, after.name)));
   }
   const rows = await query.orderBy("format").orderBy("namespace").orderBy("name").limit(limit).execute();
   return rows.map(packageOf);
