@@ -1,9 +1,11 @@
 // `portcullis login` and `portcullis logout`: a package manager's own settings for one repository, made and undone.
+import { resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { Command } from "commander";
 import { print, printTime } from "./database.ts";
 import { askOverHttp } from "./login/api.ts";
 import { readAround } from "./login/around.ts";
+import type { NewLogin } from "./login/perform.ts";
 import { performLogin, performLogout } from "./login/perform.ts";
 import { describeChanges } from "./login/show.ts";
 import type { Target } from "./login/target.ts";
@@ -244,13 +246,14 @@ function recordOf(
   target: Target,
   around: Around,
   scope: string | undefined,
-) {
-  const { domain, repository, region, profile, credentials, durationSeconds } = options;
+): NewLogin {
+  const { domain, repository, region, durationSeconds } = options;
+  const { profile, credentials } = keysOf(options, around);
   const source = {
     endpointUrl: target.endpointUrl,
     ...(region === undefined ? {} : { region }),
     ...(profile === undefined ? {} : { profile }),
-    ...(credentials === undefined ? {} : { credentials: absolute(credentials, around) }),
+    ...(credentials === undefined ? {} : { credentials: resolve(around.cwd, credentials) }),
     ...(durationSeconds === undefined ? {} : { durationSeconds: Number(durationSeconds) }),
   };
   return {
@@ -266,8 +269,15 @@ function recordOf(
   };
 }
 
-function absolute(file: string, { cwd }: Around): string {
-  return file.startsWith("/") ? file : `${cwd}/${file}`;
+/** A build in another shell should find the same keys; those of the environment it must bring along. */
+function keysOf(
+  options: LoginOptions,
+  { env }: Around,
+): { profile: string | undefined; credentials: string | undefined } {
+  const { profile, credentials } = options;
+  if (profile !== undefined || credentials !== undefined || env.AWS_ACCESS_KEY_ID || env.AWS_ROLE_ARN)
+    return { profile, credentials };
+  return { profile: env.AWS_PROFILE || undefined, credentials: env.AWS_SHARED_CREDENTIALS_FILE || undefined };
 }
 
 async function logout(name: string, options: LogoutOptions): Promise<void> {

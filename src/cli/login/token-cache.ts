@@ -14,7 +14,8 @@ const SPARE_MS = 10 * 60_000;
 export function cacheFile({ env, home, platform }: Around, { source, domain, owner }: Login): string {
   const folder =
     platform === "darwin" ? join(home, "Library", "Caches") : env.XDG_CACHE_HOME || join(home, ".cache");
-  const who = [env.AWS_ACCESS_KEY_ID, env.AWS_ROLE_ARN, env.AWS_PROFILE, env.AWS_SHARED_CREDENTIALS_FILE];
+  const named = source.profile !== undefined || source.credentials !== undefined;
+  const who = named ? [] : [env.AWS_ACCESS_KEY_ID, env.AWS_ROLE_ARN, env.AWS_PROFILE];
   const key = JSON.stringify([source, domain, owner, who]);
   return join(
     folder,
