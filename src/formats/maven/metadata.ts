@@ -128,7 +128,7 @@ async function snapshotText(registry: Registry, view: PackageView, version: stri
     const build = row === undefined ? undefined : await buildOf(registry, of, row);
     if (build !== undefined) return renderSnapshot(view.key, build);
   }
-  throw view.local.length === 0
+  throw view.local.length === 0 || view.hidden.length > 0
     ? absence(view, `${view.key.namespace}:${view.key.name}`)
     : notFound(
         `${view.key.namespace}:${view.key.name} ${version} has no published build in repository '${view.repository.name}' or upstream of it.`,
