@@ -1,10 +1,10 @@
 // Names and numbers that cargo, or the systems it runs on, could not tell apart: the second of them is refused.
 import type { PackageKey } from "../../core/coordinates.ts";
-import { invalid } from "../../core/faults.ts";
+import { Fault, invalid } from "../../core/faults.ts";
 import type { PackageView, Registry, RepositoryRecord } from "../../registry/registry.ts";
 import { documentWorker } from "./document-worker.ts";
 import { external, plain } from "./external.ts";
-import { foldName, parseName, withoutBuild } from "./names.ts";
+import { foldName, withoutBuild } from "./names.ts";
 
 /**
  * Throws a 400 for a new crate whose name differs from another's only by case or by `-` for `_`, and for a version that
@@ -43,24 +43,40 @@ async function refuseLookAlike(
   for (const other of await registry.spellings(repository, key)) {
     if (other.name === key.name) continue;
     const view = await registry.view(repository, other);
-    const versions = [
-      ...(await registry.heldVersions(repository, other)),
-      ...(await registry.listedVersions(view)),
-    ];
-    if (versions.length > 0) throw taken(key.name, other.name);
+    const held = await registry.heldVersions(repository, other);
+    if (held.length > 0 || (await registry.listedVersions(view)).length > 0)
+      throw taken(key.name, other.name);
   }
-  for (const name of new Set([key.name, key.name.replaceAll("_", "-"), key.name.replaceAll("-", "_")])) {
-    const asked = parseName(name);
-    if (asked === undefined) continue;
-    const view = await registry.view(repository, asked);
-    // An unknown is not an absence.
-    if (view.trouble !== undefined && name !== key.name) throw view.trouble;
-    for (const file of filesOf(view)) {
-      const spelled = await documentWorker.ask("spelling", { name, file });
-      if (spelled !== undefined && spelled !== key.name && foldName(spelled) === foldName(key.name))
-        throw taken(key.name, spelled);
-    }
+  // A name that nothing outside may join is nobody else's business: its variants are not asked about either.
+  if ((await registry.mayAskOutside(repository, [key])).length === 0) return;
+  const { name } = key;
+  for (const variant of new Set([name, name.replaceAll("_", "-"), name.replaceAll("-", "_")])) {
+    const spelled = await spelledOutside(registry, repository, { ...key, name: variant });
+    if (spelled !== undefined && spelled !== name) throw taken(name, spelled);
   }
+}
+
+async function spelledOutside(
+  registry: Registry,
+  repository: RepositoryRecord,
+  key: PackageKey,
+): Promise<string | undefined> {
+  const view = await registry.view(repository, key);
+  if (view.trouble !== undefined) throw unknown(key.name, view.trouble);
+  for (const file of filesOf(view)) {
+    const spelled = await documentWorker.ask("spelling", { name: key.name, file });
+    if (spelled !== undefined && foldName(spelled) === foldName(key.name)) return spelled;
+  }
+  return undefined;
+}
+
+/** An unknown is not an absence. */
+function unknown(name: string, { code, message, detail }: Fault): Fault {
+  return new Fault(
+    code,
+    `Whether there is a crate '${name}' outside could not be found out, and while the upstream setting is ALLOW that must be known before a publish. ${message} Try again, or set upstream=BLOCK for the package with PutPackageOriginConfiguration.`,
+    detail,
+  );
 }
 
 function filesOf(view: PackageView) {

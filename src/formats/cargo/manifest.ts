@@ -172,7 +172,7 @@ function readAbout(crate: Json): About {
   }
   const readme = crate["readme"];
   if (typeof readme === "string" || readme === false) about["readme"] = readme;
-  return about as About;
+  return about;
 }
 
 const TEXT_MAX = 10_000;
