@@ -143,7 +143,7 @@ describe.each(ENGINES)("events and audit on %s", (engine) => {
         "Created repo/ui@1.0.0 Published assetsAdded=1 metadataUpdated=true statusChanged=true",
       ]);
       expect(await eventsOf(0, () => publish("1.0.0"))).toEqual([]); // the same again changes nothing
-      const event = told.at(-1)?.event as Event;
+      const event = told[0]?.event as Event;
       expect(event.resources).toEqual([
         `arn:aws:codeartifact:us-east-1:${ACCOUNT}:package/${DOMAIN}/repo/npm/acme/ui`,
       ]);

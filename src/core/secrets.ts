@@ -8,5 +8,8 @@ const IN_AUTHORITY = /(\/\/)[^/?#\s@]*@/g;
 
 /** The text with every credential in it replaced by `…`. A presigned address is a credential while it lasts. */
 export function withoutSecrets(text: string): string {
-  return text.replace(IN_QUERY, "$1…").replace(IN_PATH, "$1…").replace(IN_AUTHORITY, "$1…@");
+  // Nearly all addresses have nothing of the kind, and a look is cheaper than a search.
+  const told = text.includes("=") ? text.replace(IN_QUERY, "$1…") : text;
+  const path = told.includes("/-/") ? told.replace(IN_PATH, "$1…") : told;
+  return path.includes("//") ? path.replace(IN_AUTHORITY, "$1…@") : path;
 }

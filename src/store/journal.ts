@@ -221,6 +221,7 @@ export async function searchJournal(
   question: JournalQuestion,
 ): Promise<readonly JournalRecord[]> {
   const { since, domainIds, key, events, changesOnly = false, limit } = question;
+  if (domainIds?.length === 0 || events?.length === 0) return [];
   let query = db.selectFrom("journal").selectAll().where("at", ">=", since);
   if (domainIds !== undefined) query = query.where("domain_id", "in", domainIds);
   if (events !== undefined) query = query.where("event", "in", events);
