@@ -11,7 +11,6 @@ import type { DocumentWorker } from "./document-worker.ts";
 import { metadataRequest, readDocument } from "./external.ts";
 import { type Facts, factsOf, filesOf, plainFacts } from "./facts.ts";
 import { heldBytes, readInnerMetadata } from "./held-metadata.ts";
-import { versionKey } from "./names.ts";
 import type { ListedFile } from "./project.ts";
 
 /** Metadata read out of held wheels, bytes. */
@@ -64,11 +63,10 @@ export function createBeside(registry: Registry, worker: DocumentWorker): Beside
       registry.authorize(request.caller, "ReadFromRepository", repository, key);
       const view = await registry.view(repository, key);
       const facts = await factsOf(registry, view);
-      const listed = await worker.ask("files", { facts: plainFacts(facts), files: filesOf(view) });
-      const file = listed?.files.find(
-        (entry) => entry.filename === filename && versionKey(entry.version) === versionKey(version),
-      );
-      if (file === undefined) throw unlisted(view, listed !== undefined, filename);
+      const question = { facts: plainFacts(facts), files: filesOf(view), version, filename };
+      const found = await worker.ask("file", question);
+      const file = found?.file;
+      if (file === undefined) throw unlisted(view, found !== undefined, filename);
       const bytes = await metadataOf(view, facts, file);
       if (bytes === undefined)
         throw notFound(`${filename} has no metadata beside it.`, "asset", `${filename}.metadata`);

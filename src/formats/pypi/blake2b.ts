@@ -90,11 +90,11 @@ export function createBlake2b256(): Blake2b {
           held = 0;
         }
         // Whole blocks straight from the chunk; the last one is kept, for it may be the last of all.
-        while (held === 0 && bytes.length - at > BLOCK) {
-          total += BLOCK;
-          compress(bytes, at, false);
-          at += BLOCK;
-        }
+        if (held === 0)
+          for (; bytes.length - at > BLOCK; at += BLOCK) {
+            total += BLOCK;
+            compress(bytes, at, false);
+          }
         const part = bytes.copy(block, held, at, Math.min(bytes.length, at + BLOCK - held));
         held += part;
         at += part;
@@ -133,12 +133,12 @@ function mix(
   v[b] = (lo >>> 24) | (hi << 8);
   v[b + 1] = (hi >>> 24) | (lo << 8);
   add3(v, a, b, m[y] as number, m[y + 1] as number);
-  lo = (v[d] as number) ^ (v[a] as number);
+  lo = v[d] ^ (v[a] as number);
   hi = (v[d + 1] as number) ^ (v[a + 1] as number);
   v[d] = (lo >>> 16) | (hi << 16);
   v[d + 1] = (hi >>> 16) | (lo << 16);
   add(v, c, d);
-  lo = (v[b] as number) ^ (v[c] as number);
+  lo = v[b] ^ (v[c] as number);
   hi = (v[b + 1] as number) ^ (v[c + 1] as number);
   v[b] = (hi >>> 31) | (lo << 1);
   v[b + 1] = (lo >>> 31) | (hi << 1);

@@ -51,7 +51,7 @@ function endOfTag(page: string, start: number): number {
   return -1;
 }
 
-const ATTRIBUTE = /([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+)))?/g;
+const ATTRIBUTE = /([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'<>`]+)))?/g;
 
 function readAttributes(text: string): Map<string, string> {
   const found = new Map<string, string>();
@@ -75,7 +75,7 @@ function unescapeHtml(text: string): string {
   return text.replace(/&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|([a-z]{2,4}));/gi, (whole, hex, decimal, name) => {
     if (typeof name === "string") return NAMED[name.toLowerCase()] ?? whole;
     const code = typeof hex === "string" ? Number.parseInt(hex, 16) : Number(decimal);
-    return code <= 0x10ffff ? String.fromCodePoint(code) : (whole as string);
+    return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
   });
 }
 

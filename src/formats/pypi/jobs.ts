@@ -20,7 +20,12 @@ export interface Question {
 export interface Jobs {
   /** The finished page; undefined when nothing is known of the project. */
   page: { question: Question & { form: "json" | "html"; base: string }; answer: Uint8Array | undefined };
-  /** Everything that the page lists, for answers about single files and versions. */
+  /** One file of the page, under any spelling of its version; undefined when nothing is known of the project. */
+  file: {
+    question: Question & { version: string; filename: string };
+    answer: { file: ListedFile | undefined } | undefined;
+  };
+  /** Everything that the page lists, for answers about versions. */
   files: {
     question: Question;
     answer: { versions: readonly string[]; files: readonly ListedFile[] } | undefined;
@@ -69,6 +74,10 @@ async function respond({ kind, question }: Job): Promise<Jobs[JobName]["answer"]
       const render = question.form === "json" ? renderJson : renderHtml;
       return new TextEncoder().encode(render(project, question.base));
     }
+    case "file": {
+      const project = assembleProject(question.facts, await readAll(question));
+      return project && { file: findFile(project.files, question.version, question.filename) };
+    }
     case "files":
       return assembleProject(question.facts, await readAll(question));
     case "changes":
@@ -90,6 +99,11 @@ async function respond({ kind, question }: Job): Promise<Jobs[JobName]["answer"]
       return [...listed].some((version) => versionKey(version) === wanted) ? [] : undefined;
     }
   }
+}
+
+function findFile(files: readonly ListedFile[], version: string, filename: string): ListedFile | undefined {
+  const wanted = versionKey(version);
+  return files.find((file) => file.filename === filename && versionKey(file.version) === wanted);
 }
 
 /** A version was published with its first file. */

@@ -44,7 +44,7 @@ function spell(version: string, withoutZeros: boolean): string | undefined {
   if (match === null || version.length > LENGTH_MAX) return undefined;
   const [, epoch = "0", release = "", pre, preN, postOnly, post, postN, dev, devN, local] = match;
   const numbers = release.split(".").map(digits);
-  while (withoutZeros && numbers.length > 1 && numbers.at(-1) === "0") numbers.pop();
+  if (withoutZeros) while (numbers.length > 1 && numbers.at(-1) === "0") numbers.pop();
   const stage = pre?.toLowerCase() ?? "";
   return [
     digits(epoch) === "0" ? "" : `${digits(epoch)}!`,

@@ -160,7 +160,7 @@ function listPublic(file: PublicFile, version: string, connection: string): List
   return {
     filename: file.filename,
     version,
-    hashes: file.digests as Readonly<Record<string, string>>,
+    hashes: file.digests,
     size: file.size,
     uploadTime: file.uploadTime,
     requiresPython: file.requiresPython,

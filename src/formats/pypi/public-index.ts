@@ -1,4 +1,5 @@
 // Reads a public registry's simple page of a project, JSON (PEP 691) or HTML (PEP 503), as untrusted as any input; pure.
+import { printable } from "../answers.ts";
 import type { ExternalAsset } from "../format.ts";
 import { parseFileName } from "./filenames.ts";
 import { readHtml } from "./html-page.ts";
@@ -81,8 +82,8 @@ function readJson(json: unknown, project: string, page: string): PublicProject {
     status:
       isObject(status) && typeof status["status"] === "string"
         ? {
-            status: status["status"],
-            ...(typeof status["reason"] === "string" ? { reason: status["reason"] } : {}),
+            status: printable(status["status"]),
+            ...(typeof status["reason"] === "string" ? { reason: printable(status["reason"]) } : {}),
           }
         : undefined,
   });
@@ -120,7 +121,10 @@ function readPage(text: string, project: string, page: string): PublicProject {
   return assemble(files, [], project, page, {
     tracks: webAddresses(named("pypi:tracks")),
     alternateLocations: webAddresses(named("pypi:alternate-locations")),
-    status: status === undefined ? undefined : { status, ...(reason === undefined ? {} : { reason }) },
+    status:
+      status === undefined
+        ? undefined
+        : { status: printable(status), ...(reason === undefined ? {} : { reason: printable(reason) }) },
   });
 }
 
@@ -216,8 +220,11 @@ function isoTime(value: unknown): string | undefined {
       : new Date(at).toISOString();
 }
 
+/** Installers print it: without escape sequences. */
 function text(value: unknown, lengthMax: number): string | undefined {
-  return typeof value === "string" && value !== "" && value.length <= lengthMax ? value : undefined;
+  return typeof value === "string" && value !== "" && value.length <= lengthMax
+    ? printable(value)
+    : undefined;
 }
 
 function strings(value: unknown): string[] {

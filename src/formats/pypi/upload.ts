@@ -33,7 +33,7 @@ interface Arrived {
   /** METADATA or PKG-INFO, byte for byte. */
   readonly metadata: Buffer;
   readonly metadataSha256: string;
-  /** Undefined when the form had said by then that there is none to check. */
+  /** Undefined when the form had not claimed one before the file. */
   readonly blake2b: string | undefined;
 }
 
@@ -60,10 +60,10 @@ async function receiveFile(
   { name: filename, fields, bytes }: { name: string; fields: Fields; bytes: Readable },
 ): Promise<Arrived> {
   const { key, named } = nameUpload(filename, fields.get("name")?.[0]);
+  const blake2b = fields.has(BLAKE2B) ? createBlake2b256() : undefined;
   await registry.admitPublish(request.repository, key, request);
   const inspector = inspect(filename, named);
   const writer = await registry.stageBlob();
-  const blake2b = mayClaimBlake2b(fields) ? createBlake2b256() : undefined;
   let size = 0;
   try {
     for await (const chunk of bytes as AsyncIterable<Buffer>) {
@@ -112,11 +112,6 @@ function nameUpload(filename: string, claimed: string | undefined): { key: Packa
   return { key, named };
 }
 
-/** A form that told other digests already will not tell this one behind the file. */
-function mayClaimBlake2b(fields: Fields): boolean {
-  return fields.has("blake2_256_digest") || !(fields.has("sha256_digest") || fields.has("md5_digest"));
-}
-
 async function record(
   { registry, now, spellings }: UploadDeps,
   request: DoorRequest,
@@ -125,7 +120,7 @@ async function record(
 ): Promise<string> {
   const { key, filename, named, writer, staged } = arrived;
   checkForm(fields, arrived);
-  checkDigests(fields, arrived);
+  await checkDigests(fields, arrived);
   const metadata = readUploadedMetadata(arrived.metadata, named, key.name);
   const provenance = readAttestations(fields.get("attestations")?.[0], arrived, request.caller.name);
   const view = await registry.view(request.repository, key);
@@ -199,20 +194,32 @@ function checkForm(fields: Fields, { key, named, filename }: Arrived): void {
     );
 }
 
+const BLAKE2B = "blake2_256_digest";
+
 /** Every digest that was sent is checked; the sender's hex may be in upper case. */
-function checkDigests(fields: Fields, { staged, blake2b, filename }: Arrived): void {
-  const computed = {
-    md5_digest: staged.digests.md5,
-    sha256_digest: staged.digests.sha256,
-    blake2_256_digest: blake2b,
+async function checkDigests(fields: Fields, { staged, blake2b, filename, writer }: Arrived): Promise<void> {
+  const computed: Readonly<Record<string, () => string | Promise<string>>> = {
+    md5_digest: () => staged.digests.md5,
+    sha256_digest: () => staged.digests.sha256,
+    [BLAKE2B]: () => blake2b ?? hashAgain(writer, staged.size),
   };
-  for (const [name, actual] of Object.entries(computed)) {
-    for (const sent of fields.get(name) ?? []) {
-      if (sent === "") continue;
-      if (sent.toLowerCase() !== actual)
+  for (const [name, compute] of Object.entries(computed)) {
+    const sent = (fields.get(name) ?? []).filter((text) => text !== "");
+    const actual = sent.length === 0 ? "" : await compute();
+    for (const text of sent)
+      if (text.toLowerCase() !== actual)
         throw invalid(
-          `The form's ${name} '${sent.slice(0, 100)}' is not that of the bytes of ${filename}, which is ${actual}.`,
+          `The form's ${name} '${text.slice(0, 100)}' is not that of the bytes of ${filename}, which is ${actual}.`,
         );
-    }
   }
+}
+
+const HASH_BYTES = 256 * 1024;
+
+/** For a form that claims it behind the file. */
+async function hashAgain(writer: BlobWriter, size: number): Promise<string> {
+  const blake2b = createBlake2b256();
+  for (let at = 0; at < size; at += HASH_BYTES)
+    blake2b.update(await writer.readAt(at, Math.min(HASH_BYTES, size - at)));
+  return blake2b.hex();
 }
