@@ -143,8 +143,13 @@ async function login(name: string, options: LoginOptions): Promise<void> {
     keepToken(cacheFile(around, { ...record, settings: [], files: [] }), { token, expiresAt });
   if (options.dryRun === true) print("Nothing was changed; this would be:\n");
   print(describeChanges(changes, token));
-  for (const note of notes) print(`${note}\n`);
+  for (const note of [...notes, ...winners(tool, around)]) print(`${note}\n`);
   if (options.dryRun !== true) print(`${tool.name} uses ${target.url}${until(helper, expiresAt)}\n`);
+}
+
+function winners({ name, beatenBy = [] }: Tool, { env }: Around): string[] {
+  const set = beatenBy.filter((variable) => env[variable]);
+  return set.map((variable) => `Careful: ${variable} is set here, and ${name} takes it before its files.`);
 }
 
 function until(helper: boolean, expiresAt: number): string {

@@ -68,6 +68,8 @@ export interface Tool {
   readonly takes: readonly Feature[];
   /** Asks for its token by itself unless told not to. */
   readonly helperByDefault?: boolean;
+  /** Variables of the tool that win over what login writes: told where one is set. */
+  readonly beatenBy?: readonly string[];
   /** Where the option is missing: what to do instead. */
   readonly instead?: Partial<Readonly<Record<Feature, string>>>;
   plan(site: Site): Plan;

@@ -1,7 +1,8 @@
 // npm, pnpm, bun, deno and yarn 1 read .npmrc; yarn 2 and later reads .yarnrc.yml.
 import { join } from "node:path";
+import { npmrc } from "../syntax/ini.ts";
 import type { Plan, Setting, Site, Tool } from "../tool.ts";
-import { ONE_INDEX, withoutScheme } from "../tool.ts";
+import { ONE_INDEX, readIfThere, withoutScheme } from "../tool.ts";
 
 /** The user's own file: where npm's variable says, else in HOME. */
 function userNpmrc({ around: { env, home } }: Site): string {
@@ -27,6 +28,11 @@ function notes(site: Site): string[] {
     site.scope === undefined
       ? ONE_INDEX
       : `Packages of @${site.scope} come from this repository and are published to it; all others as before.`;
+  const nearer = join(site.around.cwd, ".npmrc");
+  const own =
+    site.project || nearer === userNpmrc(site) ? undefined : npmrc.get(readIfThere(nearer), ["registry"]);
+  if (own !== undefined && site.scope === undefined)
+    return [where, `Careful: ${nearer} names another registry, and wins in this folder.`];
   return site.variable === undefined ? [where] : [where, `Set ${site.variable} to a token where it runs.`];
 }
 
@@ -35,6 +41,7 @@ function npmLike(name: string): Tool {
     name,
     format: "npm",
     takes: ["scope", "project", "variable"],
+    beatenBy: ["npm_config_registry", "NPM_CONFIG_REGISTRY", "YARN_REGISTRY", "YARN_NPM_REGISTRY_SERVER"],
     instead: { extra: "use --scope @NAME: then only that scope comes from this repository" },
     plan: (site) => ({ settings: npmrcSettings(site, userNpmrc(site)), notes: notes(site) }),
   };

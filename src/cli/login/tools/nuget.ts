@@ -10,7 +10,7 @@ function userFile(tool: string, around: Around): string {
   if (platform === "win32")
     return join(env.APPDATA || join(home, "AppData", "Roaming"), "NuGet", "NuGet.Config");
   return tool === "dotnet"
-    ? join(home, ".nuget", "NuGet", "NuGet.Config")
+    ? join(env.DOTNET_CLI_HOME || home, ".nuget", "NuGet", "NuGet.Config")
     : join(configHome(around), "NuGet", "NuGet.Config");
 }
 

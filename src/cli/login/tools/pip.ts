@@ -49,6 +49,8 @@ function plan(site: Site): Plan {
       keyringShim(around),
     );
   const notes = [extra ? TWO_INDEXES : `${ONE_INDEX} 'portcullis logout pip' puts the old index back.`];
+  if (around.env.PIP_CONFIG_FILE === "/dev/null")
+    notes.push("PIP_CONFIG_FILE is /dev/null here: pip reads no settings at all until it is unset.");
   if (site.url.startsWith("http:") && !/^(127\.|localhost$|\[::1\])/.test(new URL(site.url).hostname))
     notes.push(`pip asks for --trusted-host ${new URL(site.url).hostname} over plain http.`);
   return { settings, notes };
@@ -58,6 +60,7 @@ export const pip: Tool = {
   name: "pip",
   format: "pypi",
   takes: ["extra", "project", "helper"],
+  beatenBy: ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX"],
   instead: { variable: "pip reads no variables in its files; set PIP_INDEX_URL itself, or use --helper" },
   plan,
 };

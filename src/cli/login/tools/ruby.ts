@@ -37,6 +37,7 @@ const gem: Tool = {
   name: "gem",
   format: "ruby",
   takes: ["extra"],
+  beatenBy: ["GEM_HOST_API_KEY"],
   instead: {
     project: "gem has settings per user only; use bundler in projects",
     variable: "gem reads no variables in its files; GEM_HOST_API_KEY='Bearer TOKEN' serves gem push",
@@ -70,6 +71,7 @@ const bundler: Tool = {
   name: "bundler",
   format: "ruby",
   takes: ["extra", "project"],
+  beatenBy: ["BUNDLE_MIRROR__ALL"],
   instead: { variable: "Bundler reads the variable that 'bundle config' names; set BUNDLE_<HOST>=aws:TOKEN" },
   plan: bundlerPlan,
 };

@@ -6,6 +6,7 @@ export const twine: Tool = {
   name: "twine",
   format: "pypi",
   takes: ["variable"],
+  beatenBy: ["TWINE_REPOSITORY_URL", "TWINE_USERNAME", "TWINE_PASSWORD"],
   instead: {
     extra: "it is beside the others anyway: twine uploads where -r says",
     project: "twine reads ~/.pypirc alone; use --variable",

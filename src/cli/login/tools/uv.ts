@@ -97,5 +97,6 @@ export const uv: Tool = {
   name: "uv",
   format: "pypi",
   takes: ["extra", "project", "variable", "helper"],
+  beatenBy: ["UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_NO_CONFIG"],
   plan,
 };
