@@ -49,13 +49,14 @@ async function crowds({ url, headers, connections, times }: Task & { do: "crowd"
   return { requests: connections * times, p50Ms: middle(medians), maxMs: middle(longest) };
 }
 
-/** Gives the same GET again and again until the time is over. */
+/** Gives the same request again and again until the time is over. */
 function reading({
+  method,
   url,
   headers,
   seconds,
 }: Task & { do: "read" }): () => (() => Promise<string>) | undefined {
-  const step = () => send("GET", url, headers);
+  const step = () => send(method, url, headers);
   let end = 0;
   return () => {
     end ||= performance.now() + seconds * 1000;

@@ -13,10 +13,12 @@ export const generator = has("wrk") ? "wrk" : "bench/generator.ts (wrk is not in
 const run = promisify(execFile);
 const here = import.meta.dirname;
 
-/** One kind of GET: the path below the registry's address, and the headers besides the server's own. */
+/** One kind of request without a body: the path below the registry's address, and the headers besides the server's own. */
 export interface Read {
   path: string;
   headers: Record<string, string>;
+  /** GET unless said: the API's lists are POSTs. */
+  method?: "GET" | "POST";
 }
 
 /** What a generator counted; `cpuMs` is the server's, for all requests together. */
@@ -33,7 +35,14 @@ export type Measured = Load & { cpuMs: number };
 
 /** What bench/generator.ts is told to do. */
 export type Task =
-  | { do: "read"; url: string; headers: Record<string, string>; connections: number; seconds: number }
+  | {
+      do: "read";
+      url: string;
+      method: "GET" | "POST";
+      headers: Record<string, string>;
+      connections: number;
+      seconds: number;
+    }
   | { do: "crowd"; url: string; headers: Record<string, string>; connections: number; times: number }
   | {
       do: "publish";
@@ -52,10 +61,11 @@ export async function read(
 ): Promise<Measured> {
   const url = new URL(what.path, server.registry).href;
   const headers = { ...server.readHeaders, ...what.headers };
+  const { method = "GET" } = what;
   const measured =
     generator === "wrk"
-      ? await measure(server, () => wrk(url, headers, connections, seconds))
-      : await generate(server, { do: "read", url, headers, connections, seconds });
+      ? await measure(server, () => wrk(method, url, headers, connections, seconds))
+      : await generate(server, { do: "read", url, method, headers, connections, seconds });
   if (measured.errors > 0 || measured.requests === 0)
     throw new Error(`${server.name}: ${measured.errors} errors in ${measured.requests} answers of ${url}`);
   await settle(server.pid);
@@ -90,6 +100,7 @@ async function measure(server: Server, work: () => Promise<Load>): Promise<Measu
 }
 
 async function wrk(
+  method: string,
   url: string,
   headers: Record<string, string>,
   connections: number,
@@ -99,6 +110,7 @@ async function wrk(
   const time = [`-t1`, `-c${connections}`, `-d${seconds}s`, "--timeout", "30s"];
   const { stdout } = await run("wrk", [...time, ...flags, "-s", `${here}/wrk.lua`, url], {
     timeout: (seconds + 60) * 1000,
+    env: { ...process.env, WRK_METHOD: method },
   });
   const load: Load = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
   return load;
@@ -126,14 +138,15 @@ async function generate(server: Server, task: Task): Promise<Measured> {
   return measured;
 }
 
-/** One GET with the server's own headers for reads; never throws for a status. */
+/** One request with the server's own headers for reads; never throws for a status. */
 export async function probe(
   server: Server,
   what: Read,
 ): Promise<{ status: number; headers: IncomingHttpHeaders; body: Buffer }> {
   const url = new URL(what.path, server.registry);
   const headers = { ...server.readHeaders, ...what.headers };
-  const outgoing = request(url, { headers, timeout: 60_000, agent: false }).end();
+  const { method = "GET" } = what;
+  const outgoing = request(url, { method, headers, timeout: 60_000, agent: false }).end();
   const [response] = await once(outgoing, "response");
   return { status: response.statusCode, headers: response.headers, body: await buffer(response) };
 }

@@ -55,12 +55,14 @@ async function create(client: CodeartifactClient, place: Place): Promise<void> {
     );
 }
 
-function apiClient(place: Place): CodeartifactClient {
+export function apiClient(place: Place): CodeartifactClient {
+  const endpoint = `http://127.0.0.1:${place.port}`;
+  return new CodeartifactClient({ endpoint, region: "us-east-1", credentials: credentialsOf(place) });
+}
+
+/** The administrator's, from the file that the first start writes. */
+export function credentialsOf(place: Place): { accessKeyId: string; secretAccessKey: string } {
   const text = readFileSync(join(place.dir, "data/credentials"), "utf8");
   const value = (key: string) => new RegExp(`^\\s*${key}\\s*=\\s*(\\S+)`, "m").exec(text)?.[1] ?? "";
-  return new CodeartifactClient({
-    endpoint: `http://127.0.0.1:${place.port}`,
-    region: "us-east-1",
-    credentials: { accessKeyId: value("aws_access_key_id"), secretAccessKey: value("aws_secret_access_key") },
-  });
+  return { accessKeyId: value("aws_access_key_id"), secretAccessKey: value("aws_secret_access_key") };
 }

@@ -7,6 +7,7 @@ import { nginx } from "./nginx.ts";
 import { portcullis } from "./portcullis.ts";
 import { killAll, pinned, pinSelf } from "./processes.ts";
 import { render } from "./report.ts";
+import { api } from "./scenarios/api.ts";
 import { fairness } from "./scenarios/clients.ts";
 import { memory, startUp } from "./scenarios/footprint.ts";
 import { install } from "./scenarios/install.ts";
@@ -26,6 +27,7 @@ const scenarios: Record<string, (stage: Stage) => Promise<void>> = {
   publishes: publishNew,
   growth,
   install,
+  api,
 };
 const usage = `npm run bench -- [--only ${Object.keys(scenarios).join(",")}] [--rounds 5] [--out FILE]`;
 const limitMs = 90 * 60_000;

@@ -1,3 +1,6 @@
+-- The method is an environment variable, since wrk has no flag for it.
+wrk.method = os.getenv("WRK_METHOD") or "GET"
+
 -- Makes wrk print its result as one line of JSON, times in microseconds.
 done = function(summary, latency)
   local errors = summary.errors
