@@ -201,7 +201,12 @@ describe("uploads", () => {
       {},
       /is not a file name of project refused/,
     ],
-    ["a file name of another version", () => named("refused-1.1-py3-none-any.whl"), {}, /another name or version/],
+    [
+      "a file name of another version",
+      () => named("refused-1.1-py3-none-any.whl"),
+      {},
+      /another name or version/,
+    ],
     ["a path as file name", () => named("../refused-1.0-py3-none-any.whl"), {}, /is not a file name/],
     ["an egg", () => named("refused-1.0-py3.11.egg"), {}, /not taken here/],
     ["an installer for Windows", () => named("refused-1.0.exe"), {}, /is not a file name/],
