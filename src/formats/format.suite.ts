@@ -36,6 +36,8 @@ export interface FormatDriver<U = unknown> {
   readonly digests: readonly string[];
   /** The format knows versions that are not Published yet (spec 5.1: maven, generic). */
   readonly unfinished?: true;
+  /** Packages of the format are served only by the repository that holds them (spec 4.6.3: generic). */
+  readonly staysHere?: true;
   /** Every route that lists a package's versions, in every form (npm: full and abbreviated; pypi: HTML and JSON). */
   listings(key: PackageKey): readonly Listing[];
   /** Where a version's files are fetched, by the names the API gives its assets. */

@@ -45,6 +45,7 @@ formatSuite({
   },
   digests: Object.keys(DIGESTS),
   unfinished: true,
+  staysHere: true,
   listings: ({ namespace, name }) => [
     {
       what: "versions as JSON",

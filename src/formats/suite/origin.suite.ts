@@ -9,7 +9,7 @@ const OUTSIDE = { content: "from outside" };
 export function originTests<U>(driver: FormatDriver<U>, world: () => World<U>): void {
   const [v1 = "", v2 = "", v3 = ""] = driver.versions;
   const withPublic = test.skipIf(driver.publicFiles === undefined);
-  const withUpstreams = test.skipIf(driver.format.searches === "here");
+  const withUpstreams = test.skipIf(driver.staysHere === true);
 
   test("#1: a publish of a name nobody has is accepted, and closes the upstream side", async () => {
     const { publish, settings } = await world().scene();
@@ -234,7 +234,7 @@ export function originTests<U>(driver: FormatDriver<U>, world: () => World<U>): 
     expect(world().P.requests().slice(before)).toEqual([]);
   });
 
-  test.skipIf(driver.format.searches !== "here")(
+  test.skipIf(driver.staysHere !== true)(
     "4.6.3: never from upstream repositories, on any route, whatever the settings",
     async () => {
       const scene = await world().scene();

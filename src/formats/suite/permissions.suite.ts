@@ -88,6 +88,7 @@ export function permissionTests<U>(driver: FormatDriver<U>, world: () => World<U
     expect((await mine.publish(v1, { token })).ok).toBe(true);
     expect(await readStatuses(mine, token)).toEqual([200]);
     await others.publish(v1);
+    expect(await readStatuses(others, undefined), "asked by one who may, and remembered").toEqual([200]);
     expect(await readStatuses(others, token)).toEqual([403]);
     expect((await others.publish(v2, { token })).status).toBe(403);
     const elsewhere = await world().scopedToken({ repository: mine.R });

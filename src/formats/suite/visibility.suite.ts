@@ -10,7 +10,7 @@ const OUTSIDE = { content: "from outside" };
 export function visibilityTests<U>(driver: FormatDriver<U>, world: () => World<U>): void {
   const [v1 = "", v2 = "", v3 = "", v4 = ""] = driver.versions;
   const withPublic = test.skipIf(driver.publicFiles === undefined);
-  const travels = driver.format.searches !== "here";
+  const travels = driver.staysHere !== true;
   const withUpstreams = test.skipIf(!travels);
 
   test.each([
@@ -64,6 +64,28 @@ export function visibilityTests<U>(driver: FormatDriver<U>, world: () => World<U
       expect([await versions(), (await install(v1)).status]).toEqual([[], 404]);
       await become(scene, v1, "Deleted", R);
       expect([await versions(), (await install(v1)).status]).toEqual([[v1], 200]);
+    },
+  );
+
+  withPublic(
+    "4.3.9: what is archived here or where the connection is does not fall through to the public registry; deleted, it does",
+    async () => {
+      const scene = await world().scene();
+      const { publicly, versions, install, U, R } = scene;
+      await publicly(v1);
+      await publicly(v2);
+      expect((await install(v1, OUTSIDE)).status).toBe(200);
+      await become(scene, v1, "Archived", R);
+      expect([await versions(), (await install(v1, OUTSIDE)).status]).toEqual([[v2], 404]);
+      expect(await versions(U)).toEqual([v1, v2].sort());
+      await become(scene, v1, "Deleted", R);
+      await become(scene, v1, "Archived", U);
+      for (const repository of [R, U]) {
+        expect(await versions(repository)).toEqual([v2]);
+        expect((await install(v1, { ...OUTSIDE, repository })).status).toBe(404);
+      }
+      await become(scene, v1, "Deleted", U);
+      expect([await versions(), (await install(v1, OUTSIDE)).status]).toEqual([[v1, v2].sort(), 200]);
     },
   );
 
