@@ -1,6 +1,6 @@
 // PUT of maven-metadata.xml: a publisher's word that versions are complete. Checked and acted on, never kept (spec 8.3.2, 8.3.4, 8.3.8).
 import type { PackageKey } from "../../core/coordinates.ts";
-import { invalid } from "../../core/faults.ts";
+import { Fault, invalid } from "../../core/faults.ts";
 import type { Registry, VersionRow } from "../../registry/registry.ts";
 import { sendText } from "../answers.ts";
 import { readBody } from "../body.ts";
@@ -79,13 +79,24 @@ async function completeListed(
   key: PackageKey,
   versions: readonly string[],
 ): Promise<void> {
-  const held = await registry.heldVersions(request.repository, key).catch(() => []);
+  const held = await heldVersions(registry, request, key);
   const here = new Set(held.flatMap(({ version }) => [version, parseBuild(version)?.snapshot ?? version]));
   const unknown = versions.filter((version) => !here.has(version));
   const missing = unknown.length === 0 ? [] : await missingUpstream(registry, request, key, unknown);
   if (missing.length > 0)
     throw listsMissing(`version ${missing.slice(0, 5).join(", ")} of ${key.namespace}:${key.name}`);
   if (held.length > 0) await registry.completeVersions(request.repository, key, versions, request);
+}
+
+async function heldVersions(
+  registry: Registry,
+  { repository }: DoorRequest,
+  key: PackageKey,
+): Promise<readonly VersionRow[]> {
+  return registry.heldVersions(repository, key).catch((error: unknown) => {
+    if (error instanceof Fault && error.code === "ResourceNotFoundException") return [];
+    throw error;
+  });
 }
 
 async function missingUpstream(
@@ -115,7 +126,7 @@ async function moveSnapshot(
 ): Promise<void> {
   checkMetadata(metadata, key, version);
   const build = buildIn(metadata, version);
-  const held = await registry.heldVersions(request.repository, key).catch(() => []);
+  const held = await heldVersions(registry, request, key);
   const row = held.find((one) => one.version === build);
   if (row === undefined) throw listsMissing(`build ${build} of ${key.namespace}:${key.name}`);
   await checkFiles(registry, request, key, row, metadata);
@@ -175,7 +186,7 @@ async function keepPrefixes(
   const served = new Set((await pluginsOf(registry, request, place)).map(({ artifactId }) => artifactId));
   for (const plugin of plugins) {
     const key: PackageKey = { format: "maven", namespace: place.group, name: plugin.artifactId };
-    const held = await registry.heldVersions(request.repository, key).catch(() => []);
+    const held = await heldVersions(registry, request, key);
     const own = held.filter(({ origin, status }) => origin.type === "INTERNAL" && status !== "Disposed");
     if (own.length === 0 && !served.has(plugin.artifactId))
       throw listsMissing(`plugin ${plugin.artifactId} of group ${place.group}`);
