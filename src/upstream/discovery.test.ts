@@ -1,5 +1,5 @@
 // What the machine's own settings say, and that secrets found beside them stay apart.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -110,6 +110,31 @@ test("Cargo, RubyGems and NuGet: their own files", () => {
     "public:ruby-gems-org": "https://gems.example/",
     "public:nuget-org": "https://nuget.example/v3/index.json",
   });
+});
+
+test("Cargo: an index in git is not read here", () => {
+  const { urls } = discoverQuickly(
+    machine({
+      "home/.cargo/config.toml":
+        '[source.crates-io]\nreplace-with = "mirror"\n[source.mirror]\nregistry = "https://crates.example/index.git"\n',
+    }),
+  );
+  expect(urls["public:crates-io"]).toBeUndefined();
+});
+
+test("Cargo's own answer, from what it says when it is sent nowhere", async () => {
+  const asked = machine({
+    "bin/cargo": [
+      "#!/bin/sh",
+      '[ "$CARGO_HTTP_PROXY" = http://127.0.0.1:1 ] && [ -z "$NO_PROXY" ] || exit 0',
+      "echo 'error: download of config.json failed' >&2",
+      "echo '  failed to download from `https://crates.example/index/config.json`' >&2",
+      "exit 101",
+    ].join("\n"),
+  });
+  chmodSync(join(asked.home, "../bin/cargo"), 0o755);
+  const urls = await discoverByAsking({ ...asked, env: { ...asked.env, PATH: join(asked.home, "../bin"), NO_PROXY: "*" } });
+  expect(urls["public:crates-io"]).toBe("https://crates.example/index/");
 });
 
 test("settings that are no web address are left out", () => {

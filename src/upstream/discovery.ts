@@ -40,17 +40,19 @@ export function discoverQuickly(machine: Machine = HERE): Discovered {
 
 /** Asks the package managers themselves for what no file says: their built-in defaults. Never rejects; ten seconds at most. */
 export async function discoverByAsking(machine: Machine = HERE): Promise<Readonly<Record<string, string>>> {
-  const [npm, pip, maven, gem] = await Promise.all([
+  const [npm, pip, maven, gem, cargo] = await Promise.all([
     ask(machine, "npm", ["config", "get", "registry"]),
     ask(machine, "python3", ["-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"]),
     askMaven(machine),
     ask(machine, "gem", ["sources", "--list"]),
+    askCargo(machine),
   ]);
   return webUrls({
     "public:npmjs": npm.trim(),
     "public:pypi": pip.trim(),
     "public:maven-central": maven,
     "public:ruby-gems-org": /^https?:\/\/\S+$/m.exec(gem)?.[0],
+    "public:crates-io": cargo,
   });
 }
 
@@ -177,7 +179,8 @@ function cargoReplacement({ env, home }: Machine): string | undefined {
     replacement === undefined
       ? ""
       : `${sections.get(`source.${replacement}`) ?? ""}\n${sections.get(`registries.${replacement}`) ?? ""}`;
-  return /^\s*(?:registry|index)\s*=\s*"(?:sparse\+)?([^"]+)"/m.exec(source)?.[1];
+  // An index in git is not read here.
+  return /^\s*(?:registry|index)\s*=\s*"sparse\+([^"]+)"/m.exec(source)?.[1];
 }
 
 function gemSource({ home }: Machine): string | undefined {
@@ -200,18 +203,47 @@ function firstMatch(files: readonly (string | undefined)[], pattern: RegExp): st
   return undefined;
 }
 
+const ASK_TIMEOUT_MS = 10_000;
+
 async function ask({ env, cwd }: Machine, program: string, args: readonly string[]): Promise<string> {
   if (findProgram(program, env) === undefined) return "";
   try {
     const { stdout } = await promisify(execFile)(program, args, {
       env,
       cwd,
-      timeout: 10_000,
+      timeout: ASK_TIMEOUT_MS,
       maxBuffer: 1024 * 1024,
     });
     return stdout;
   } catch {
     return "";
+  }
+}
+
+/** A proxy on a port where nothing listens. */
+const NOWHERE = "http://127.0.0.1:1";
+
+/**
+ * Cargo tells the address of its index, settings and replacements applied, only when it cannot reach it: so it is sent
+ * to a proxy that is not there.
+ */
+async function askCargo({ env, cwd }: Machine): Promise<string | undefined> {
+  if (findProgram("cargo", env) === undefined) return undefined;
+  const astray = {
+    ...env,
+    CARGO_HTTP_PROXY: NOWHERE,
+    NO_PROXY: "",
+    no_proxy: "",
+    CARGO_NET_RETRY: "0",
+    CARGO_NET_OFFLINE: "false",
+    CARGO_TERM_COLOR: "never",
+  };
+  try {
+    await promisify(execFile)("cargo", ["info", "cargo"], { env: astray, cwd, timeout: ASK_TIMEOUT_MS });
+    return undefined;
+  } catch (error) {
+    const { stderr } = error as { stderr?: unknown };
+    return /`(https?:\/\/[^`\s]+\/)config\.json`/.exec(String(stderr))?.[1];
   }
 }
 
