@@ -127,7 +127,7 @@ describe.each(ENGINES)("events and audit on %s", (engine) => {
         const { repositoryName, packageName, packageVersion, packageVersionState, operationType, changes } =
           detail;
         const what = Object.entries(changes).filter(([, value]) => value !== 0 && value !== false);
-        const list = what.map(([name, value]) => `${name}=${value}`).join(" ");
+        const list = what.map(([name, value]) => `${name}=${String(value)}`).join(" ");
         return `${operationType} ${repositoryName}/${packageName}@${packageVersion} ${packageVersionState} ${list}`.trim();
       });
     }
@@ -252,7 +252,7 @@ describe.each(ENGINES)("events and audit on %s", (engine) => {
         expect(event.detail.sequenceNumber).toBeGreaterThan(last.get(arn) ?? 0);
         last.set(arn, event.detail.sequenceNumber);
         const key = Buffer.from(webhook.secret.slice("whsec_".length), "base64");
-        const content = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
+        const content = `${String(headers["webhook-id"])}.${String(headers["webhook-timestamp"])}.${body}`;
         expect(headers["webhook-signature"]).toBe(
           `v1,${createHmac("sha256", key).update(content).digest("base64")}`,
         );

@@ -149,9 +149,15 @@ async function test(id: string, options: PlaceOptions): Promise<void> {
   });
   const poster = createPoster();
   const { url, secret } = webhook;
-  const failure = await poster
-    .post({ url, secret, id: eventId, body, timeoutMs: TEST_TIMEOUT_MS, now: Date.now() })
-    .finally(() => poster.close());
+  const failure = await poster.post({
+    url,
+    secret,
+    id: eventId,
+    body,
+    timeoutMs: TEST_TIMEOUT_MS,
+    now: Date.now(),
+  });
+  await poster.close();
   if (failure !== undefined) throw new Error(`the webhook did not take the test event: ${failure}`);
   print("the webhook took the test event\n");
 }

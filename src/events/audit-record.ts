@@ -121,8 +121,10 @@ function callerOf({ account, arn, name, credential, userId, roleArn }: Caller): 
 function operationFacts({ parameters, caller, key }: RequestNote): Partial<AuditRecord> {
   if (parameters === undefined) return {};
   const input = parameters as Readonly<Record<string, unknown>>;
-  const text = (name: string): string | undefined =>
-    typeof input[name] === "string" ? (input[name] as string) : undefined;
+  const text = (name: string): string | undefined => {
+    const value = input[name];
+    return typeof value === "string" ? value : undefined;
+  };
   const domain = text("domain");
   return {
     domain,

@@ -201,12 +201,16 @@ onEveryDatabase("the audit", (open) => {
       flushMs: 600_000,
       ...options,
     });
-    await work(recorder, database).finally(() => database.close());
+    try {
+      await work(recorder, database);
+    } finally {
+      await database.close();
+    }
   }
 
   async function all(database: Database): Promise<readonly AuditRecord[]> {
     const batches = await findAuditBatches(database.read, { since: 0, before: undefined, limit: 1_000 });
-    return (await Promise.all([...batches].reverse().map(({ content }) => readAuditBatch(content)))).flat();
+    return (await Promise.all(batches.toReversed().map(({ content }) => readAuditBatch(content)))).flat();
   }
 
   test("every record is there after the end, in few rows", () =>

@@ -212,7 +212,9 @@ onEveryDatabase("delivery of events", (open) => {
     const { "webhook-id": id, "webhook-timestamp": time, "webhook-signature": signature } = headers;
     const key = Buffer.from(secret.replace("whsec_", ""), "base64");
     expect(signature).toBe(
-      `v1,${createHmac("sha256", key).update(`${id}.${time}.${body}`).digest("base64")}`,
+      `v1,${createHmac("sha256", key)
+        .update(`${String(id)}.${String(time)}.${body}`)
+        .digest("base64")}`,
     );
     expect(id).toBe(event.id);
     expect(headers["content-type"]).toBe("application/json");

@@ -203,11 +203,7 @@ async function giveUp(
     if (entry === undefined) return;
     const { domainId, repository, key, version, change } = entry;
     const told = { webhook: claim.webhookId, event: change?.id, sequenceNumber: seq, ...detail };
-    await appendJournal(tx, [
-      {
-        ...{ at, event: "event-given-up", domainId, repository, key, version },
-        ...{ actor: "portcullis", requestId: "", detail: told },
-      },
-    ]);
+    const line = { domainId, repository, key, version, actor: "portcullis", requestId: "", detail: told };
+    await appendJournal(tx, [{ at, event: "event-given-up", ...line }]);
   });
 }

@@ -40,7 +40,7 @@ export async function readHistory(db: Queries, question: HistoryQuestion): Promi
 async function fromJournal(db: Queries, question: HistoryQuestion): Promise<readonly HistoryEntry[]> {
   const { since, domain, key, events, changesOnly = false, limit } = question;
   const records = await searchJournal(db, { since, domainIds: domain?.ids, key, events, changesOnly, limit });
-  return [...records].reverse().map((record) => ({ source: "journal", at: record.at, record }));
+  return records.toReversed().map((record) => ({ source: "journal", at: record.at, record }));
 }
 
 async function fromAudit(db: Queries, question: HistoryQuestion): Promise<readonly HistoryEntry[]> {

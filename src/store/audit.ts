@@ -38,9 +38,9 @@ export async function findAuditBatches(
       ]),
     );
   const rows = await query.orderBy("last_at", "desc").orderBy("id", "desc").limit(limit).execute();
-  return rows.map(({ id, first_at: firstAt, last_at: lastAt, records, content }) => ({
-    ...{ id, firstAt, lastAt, records, content },
-  }));
+  return rows.map(({ id, first_at: firstAt, last_at: lastAt, records, content }) => {
+    return { id, firstAt, lastAt, records, content };
+  });
 }
 
 /** Deletes some of the batches that ended before; returns how many. */
