@@ -37,7 +37,7 @@ export async function awsCli(stage: Stage, target: Target): Promise<void> {
   await paginators(stage, cli);
   await errors(stage, cli);
   await login(stage, target, cli);
-  await pythonLogin(stage, target, cli);
+  await pythonLogin(stage, target);
   await stage.checks.check("aws: every subcommand of the API has given what was asked", async () => {
     const known = Object.keys(sdk).flatMap((name) => /^([A-Z]\w+)Command$/.exec(name)?.[1] ?? []);
     assert.equal(known.length, 48);
