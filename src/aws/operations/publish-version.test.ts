@@ -269,6 +269,19 @@ onEveryDatabase("PublishPackageVersion", (open) => {
     expect(await settings("r1")).toEqual({ publish: "ALLOW", upstream: "BLOCK" });
   });
 
+  test("4.6.3: CopyPackageVersions does not find it in an upstream repository, asked to look there or not", async () => {
+    for (const repository of ["middle", "last"])
+      await client.createRepository({ domain: "d1", repository, upstreams: [{ repositoryName: "r1" }] });
+    await publish("a", "1");
+    const { repository: _repository, ...of } = PKG;
+    const copy = { ...of, sourceRepository: "middle", destinationRepository: "last", versions: ["1.0"] };
+    await expect(client.copyPackageVersions({ ...copy, includeFromUpstream: true })).rejects.toMatchObject({
+      name: "ResourceNotFoundException",
+    });
+    const straight = await client.copyPackageVersions({ ...copy, sourceRepository: "r1" });
+    expect(Object.keys(straight.successfulVersions ?? {})).toEqual(["1.0"]);
+  });
+
   test("10.3: the journal tells each asset, the end of Unfinished, and the refusal", async () => {
     await publish("a", "1", { unfinished: true });
     await publish("b", "2");
