@@ -21,6 +21,7 @@ import { generic } from "./formats/generic/index.ts";
 import { maven } from "./formats/maven/index.ts";
 import { npm } from "./formats/npm/index.ts";
 import { pypi } from "./formats/pypi/index.ts";
+import { ruby } from "./formats/ruby/index.ts";
 import { swift } from "./formats/swift/index.ts";
 import { createLog } from "./http/log.ts";
 import type { Metrics } from "./http/metrics.ts";
@@ -40,13 +41,14 @@ import { deleteExpiredTokens } from "./store/identities.ts";
 import { settingOnce } from "./store/settings.ts";
 import { discoverByAsking, discoverQuickly } from "./upstream/discovery.ts";
 import { createUpstream } from "./upstream/index.ts";
+import { createIssuers } from "./upstream/issuers.ts";
 
 export interface App {
   readonly address: { readonly host: string; readonly port: number };
   close(graceMs: number): Promise<void>;
 }
 
-const FORMATS: readonly Format[] = [npm, generic, swift, pypi, maven, cargo];
+const FORMATS: readonly Format[] = [npm, generic, swift, pypi, maven, cargo, ruby];
 
 /** How long a view that has something to show waits for a public registry. */
 const UPSTREAM_PATIENCE_MS = 2_000;
@@ -133,7 +135,12 @@ export async function startApp(config: Config, known: readonly Format[] = FORMAT
     authenticate: bySignature(identities, "codeartifact", now),
     log,
   });
-  const sts = createStsDoor({ authenticate: bySignature(identities, "sts", now), deps, log });
+  const issuers = createIssuers({ now });
+  const sts = createStsDoor({
+    authenticate: bySignature(identities, "sts", now),
+    deps: { ...deps, secure: config.publicUrl?.startsWith("https:") ?? false, issuers },
+    log,
+  });
   const metrics = createMetrics();
   const audit =
     config.audit === "off"
@@ -182,6 +189,7 @@ export async function startApp(config: Config, known: readonly Format[] = FORMAT
       await identities.recordUse();
       await Promise.all([...doors.values()].map((door) => door.close?.()));
       await upstream.close();
+      await issuers.close();
       await blobs.close();
       await database.close();
     },

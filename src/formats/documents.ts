@@ -6,20 +6,25 @@ import { LRUCache } from "lru-cache";
 import type { PackageKey } from "../core/coordinates.ts";
 import type { PackageView, Registry, RepositoryRecord } from "../registry/registry.ts";
 import type { DoorRequest } from "./format.ts";
-import { asksFresh, matchesEtag, wantsGzip } from "./headers.ts";
+import { asksFresh, matchesEtag, parseRange, wantsGzip } from "./headers.ts";
 
 /** One of a format's documents about a package, such as npm's full and abbreviated ones. */
 export interface DocumentKind {
   /** Different for each kind; part of its ETag. */
   readonly name: string;
   readonly contentType: string;
+  /** Ranges of the plain form are given, for clients that fetch what was appended (Bundler). */
+  readonly ranges?: boolean;
 }
 
 /** One representation. Without `body` only its ETag is known, which is all that a 304 needs. */
 interface Entry {
   view: PackageView;
+  /** What the document was made of: equal stamps mean equal documents. */
+  readonly stamp: string;
   readonly etag: string;
   readonly body: Buffer | undefined;
+  readonly ranges: boolean;
   /** Flat, for writeHead. */
   readonly headers: string[];
 }
@@ -58,6 +63,8 @@ export interface BuiltDocument {
   readonly body: Buffer;
   /** Further headers, flat. */
   readonly headers: readonly string[];
+  /** In the place of the one made from the view, for clients that hold it against the body (Bundler). */
+  readonly etag?: string;
 }
 
 /** What a cached document costs besides its bytes, roughly. */
@@ -126,22 +133,22 @@ export function createDocuments({ registry, cacheBytes, rendering, build }: Docu
 
   async function entryOf(place: Place, view: PackageView, clientEtag: string | undefined): Promise<Entry> {
     const known = cache.get(place.id);
-    const etag = etagOf(rendering, view, place);
-    if (known?.etag === etag) known.view = view;
-    const same = known?.etag === etag ? known : undefined;
-    if (matchesEtag(clientEtag, etag)) {
-      const bare = same ?? { view, etag, body: undefined, headers: [] };
+    const stamp = etagOf(rendering, view, place);
+    if (known?.stamp === stamp) known.view = view;
+    const same = known?.stamp === stamp ? known : undefined;
+    if (matchesEtag(clientEtag, stamp)) {
+      const bare = same ?? { view, stamp, etag: stamp, body: undefined, ranges: false, headers: [] };
       if (same === undefined) cache.set(place.id, bare);
       return bare;
     }
-    return same?.body === undefined ? buildOnce(view, place, etag) : same;
+    return same?.body === undefined ? buildOnce(view, place, stamp) : same;
   }
 
-  function buildOnce(view: PackageView, place: Place, etag: string): Promise<Entry> {
-    const mark = `${place.id} ${etag}`;
+  function buildOnce(view: PackageView, place: Place, stamp: string): Promise<Entry> {
+    const mark = `${place.id} ${stamp}`;
     const pending = building.get(mark);
     if (pending !== undefined) return pending;
-    const made = buildEntry(view, place, etag)
+    const made = buildEntry(view, place, stamp)
       .then((entry) => {
         cache.set(place.id, entry);
         return entry;
@@ -151,11 +158,16 @@ export function createDocuments({ registry, cacheBytes, rendering, build }: Docu
     return made;
   }
 
-  async function buildEntry(view: PackageView, place: Place, etag: string): Promise<Entry> {
+  async function buildEntry(view: PackageView, place: Place, stamp: string): Promise<Entry> {
     const built = await build(view, place.kind, place.base);
-    const { body: plain, headers } = Buffer.isBuffer(built) ? { body: built, headers: [] } : built;
+    const {
+      body: plain,
+      headers,
+      etag = stamp,
+    } = Buffer.isBuffer(built) ? { body: built, headers: [] } : built;
     const body = place.gzip ? await gzipAsync(plain, { level: GZIP_LEVEL }) : plain;
-    return { view, etag, body, headers: [...headersOf(place, etag, body.length), ...headers] };
+    const ranges = place.kind.ranges === true && !place.gzip;
+    return { view, stamp, etag, body, ranges, headers: [...headersOf(place, etag, body.length), ...headers] };
   }
 
   return {
@@ -227,7 +239,23 @@ function send({ req, res, method }: DoorRequest, entry: Entry): void {
     res.end();
     return;
   }
-  res.writeHead(200, entry.headers);
-  if (method === "HEAD") res.end();
-  else res.end(entry.body);
+  const { body } = entry;
+  const range =
+    entry.ranges && body !== undefined && method === "GET"
+      ? parseRange(req.headers.range, body.length)
+      : undefined;
+  if (range === undefined || body === undefined) {
+    res.writeHead(200, entry.headers);
+    res.end(method === "HEAD" ? undefined : body);
+    return;
+  }
+  if (range === "unsatisfiable") {
+    res.writeHead(416, ["content-range", `bytes */${body.length}`, "content-length", "0", ...COMMON]);
+    res.end();
+    return;
+  }
+  const part = body.subarray(range.start, range.end + 1);
+  const headers = entry.headers.with(entry.headers.indexOf("content-length") + 1, String(part.length));
+  res.writeHead(206, [...headers, "content-range", `bytes ${range.start}-${range.end}/${body.length}`]);
+  res.end(part);
 }

@@ -80,11 +80,14 @@ export async function view(
   external: External,
   repository: RepositoryRecord,
   key: PackageKey,
-  options: { readonly revalidate?: boolean } = {},
+  options: { readonly revalidate?: boolean; readonly heldOnly?: boolean } = {},
 ): Promise<PackageView> {
   const lookup = await look(deps, repository, key);
   const local = await localPackages(deps, lookup);
-  const asked = await askOutside(deps, external, lookup, key, options.revalidate ?? false);
+  const asked =
+    options.heldOnly === true
+      ? NOBODY_ASKED
+      : await askOutside(deps, external, lookup, key, options.revalidate ?? false);
   const packageName = Generations.packageName(repository.domain.id, key);
   const asOf = lookup.snapshot.byName.get(repository.name) ?? repository;
   return {
@@ -124,6 +127,8 @@ interface Asked {
   readonly trouble: Fault | undefined;
   readonly freshUntil: number;
 }
+
+const NOBODY_ASKED: Asked = { views: [], trouble: undefined, freshUntil: Number.POSITIVE_INFINITY };
 
 /** How long a view without a public registry's answer is believed, ms: recovered registries are used again soon. */
 const TROUBLE_TTL_MS = 1_000;

@@ -45,11 +45,11 @@ export interface Registry {
    */
   authorize(caller: Caller, action: string, repository: RepositoryRecord, key?: PackageKey | null): void;
 
-  /** find.ts: what the repository may show of a package. Never rejects because a public registry is in trouble: see `trouble`. */
+  /** find.ts: what the repository may show of a package. Never rejects because a public registry is in trouble: see `trouble`. `heldOnly` asks none, for listings of everything. */
   view(
     repository: RepositoryRecord,
     key: PackageKey,
-    options?: { readonly revalidate?: boolean },
+    options?: { readonly revalidate?: boolean; readonly heldOnly?: boolean },
   ): Promise<PackageView>;
   /** The versions of a view's local sources that clients may list (Published), first source first, each version once. */
   listedVersions(view: PackageView): Promise<readonly VersionRow[]>;
