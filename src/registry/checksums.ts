@@ -67,14 +67,27 @@ export async function settleClaims(
   version: string,
   assets: readonly AssetRecord[],
 ): Promise<void> {
+  for (const { asset, algorithm } of await checkClaims(tx, repository, key, version, assets))
+    await deleteClaims(tx, repository.id, key, version, asset, algorithm);
+}
+
+/** Asks without writing, so that bytes which are not what was said of them are not kept; throws WrongChecksum. */
+export async function checkClaims(
+  db: Queries,
+  repository: RepositoryRecord,
+  key: PackageKey,
+  version: string,
+  assets: readonly Pick<AssetRecord, "name" | "digests">[],
+): Promise<readonly Checksum[]> {
   const byName = new Map(assets.map((asset) => [asset.name, asset]));
-  for (const claim of await findClaims(tx, repository.id, key, [version])) {
-    const asset = byName.get(claim.asset);
-    if (asset === undefined) continue;
-    const actual = asset.digests[claim.algorithm];
+  const claims = (await findClaims(db, repository.id, key, [version])).filter(({ asset }) =>
+    byName.has(asset),
+  );
+  for (const claim of claims) {
+    const actual = byName.get(claim.asset)?.digests[claim.algorithm] ?? "";
     if (actual !== claim.value) throw new WrongChecksum(key, claim, actual);
-    await deleteClaims(tx, repository.id, key, version, claim.asset, claim.algorithm);
   }
+  return claims;
 }
 
 /** After a refusal: what was claimed may be what was wrong, and must not stand in the way of the next attempt. */

@@ -12,7 +12,7 @@ import { findAssets, findVersion, findVersionIn } from "../store/versions.ts";
 import type { Admission } from "./admit.ts";
 import { admit, consider, extend, record, recordRefusal, refusal } from "./admit.ts";
 import { authorizeRepository } from "./authorize.ts";
-import { forgetClaims, settleClaims, WrongChecksum } from "./checksums.ts";
+import { checkClaims, forgetClaims, settleClaims, WrongChecksum } from "./checksums.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { External } from "./external.ts";
 import type { Lookup } from "./find.ts";
@@ -51,16 +51,14 @@ export async function publish(
   if (existing === undefined) await refuseReachable(deps, external, lookup, publication);
   // Asked again in the transaction; here so that what is refused leaves no bytes to be swept.
   else planJoin(repository, existing, await findAssets(deps.database.read, existing.id), publication);
-  const outcome = await deps.claims
-    .hold(
-      publication.assets.map(({ staged }) => staged.digests.sha256),
-      async () => {
-        for (const { writer } of publication.assets) await writer.commit();
-        return deps.database.write((tx) =>
-          decideAndRecord(deps, tx, lookup, repository, publication, context),
-        );
-      },
-    )
+  const outcome = await checkClaims(
+    deps.database.read,
+    repository,
+    publication.key,
+    publication.version,
+    assetsOf(publication),
+  )
+    .then(() => commitAndRecord(deps, lookup, repository, publication, context))
     .catch(async (error: unknown) => {
       if (error instanceof WrongChecksum) await forgetClaims(deps, repository, publication, error.assets);
       throw error;
@@ -68,6 +66,22 @@ export async function publish(
   for (const { writer } of publication.assets) writer.release();
   deps.generations.touchPackage(repository.domain.id, publication.key);
   return outcome;
+}
+
+function commitAndRecord(
+  deps: RegistryDeps,
+  lookup: Lookup,
+  repository: RepositoryRecord,
+  publication: Publication,
+  context: RequestContext,
+): Promise<PublishOutcome> {
+  return deps.claims.hold(
+    publication.assets.map(({ staged }) => staged.digests.sha256),
+    async () => {
+      for (const { writer } of publication.assets) await writer.commit();
+      return deps.database.write((tx) => decideAndRecord(deps, tx, lookup, repository, publication, context));
+    },
+  );
 }
 
 export type PublishOutcome = "published" | "extended" | "unchanged";
