@@ -55,7 +55,7 @@ async function create(client: CodeartifactClient, place: Place): Promise<void> {
     );
 }
 
-export function apiClient(place: Place): CodeartifactClient {
+function apiClient(place: Place): CodeartifactClient {
   const endpoint = `http://127.0.0.1:${place.port}`;
   return new CodeartifactClient({ endpoint, region: "us-east-1", credentials: credentialsOf(place) });
 }

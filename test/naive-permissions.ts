@@ -182,12 +182,31 @@ function compare(operator: string, given: string, wanted: string, active: boolea
       return Number(given) === Number(wanted);
     case "NumericLessThan":
       return Number(given) < Number(wanted);
+    case "NumericLessThanEquals":
+      return Number(given) <= Number(wanted);
+    case "NumericGreaterThan":
+      return Number(given) > Number(wanted);
     case "NumericGreaterThanEquals":
       return Number(given) >= Number(wanted);
+    case "DateEquals":
+      return new Date(given).getTime() === new Date(wanted).getTime();
+    case "DateLessThan":
+      return new Date(given) < new Date(wanted);
+    case "DateGreaterThanEquals":
+      return new Date(given) >= new Date(wanted);
     case "DateGreaterThan":
       return new Date(given) > new Date(wanted);
     case "DateLessThanEquals":
       return new Date(given) <= new Date(wanted);
+    case "BinaryEquals":
+      return Buffer.from(given, "base64").equals(Buffer.from(wanted, "base64"));
+    case "ArnEquals":
+    case "ArnLike": {
+      const [parts, patterns] = [given, wanted].map(
+        (arn) => /^(.*?):(.*?):(.*?):(.*?):(.*?):(.*)$/.exec(arn) ?? [],
+      );
+      return [1, 2, 3, 4, 5, 6].every((i) => glob(chars(patterns?.[i] ?? ""), parts?.[i] ?? ""));
+    }
     case "Bool":
       return given.toLowerCase() === wanted.toLowerCase();
     case "IpAddress":

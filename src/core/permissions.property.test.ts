@@ -37,8 +37,10 @@ const texts = [
   "StringLike",
   "StringNotLike",
 ];
-const numbers = ["NumericEquals", "NumericNotEquals", "NumericLessThan", "NumericGreaterThanEquals"];
-const dates = ["DateGreaterThan", "DateLessThanEquals"];
+const comparisons = ["Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals"];
+const numbers = comparisons.map((comparison) => `Numeric${comparison}`);
+const dates = comparisons.map((comparison) => `Date${comparison}`);
+const arns = ["ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"];
 const addresses = ["IpAddress", "NotIpAddress"];
 const qualified = (operators: readonly string[]) =>
   fc
@@ -54,6 +56,11 @@ const address = fc
   .map(([a, b]) => `${a}.0.0.${b}`);
 const range = fc.tuple(address, fc.integer({ min: 0, max: 32 })).map(([ip, bits]) => `${ip}/${bits}`);
 
+const arnPart = fc.constantFrom("", "a", "b", "*", "?", "a*");
+const arnOf = (part: fc.Arbitrary<string>) =>
+  fc.tuple(part, part, fc.constantFrom("a", "a:b", "*", "a:*")).map(([x, y, z]) => `arn:aws:${x}::${y}:${z}`);
+const arnPattern = arnOf(arnPart);
+
 function block(operators: readonly string[], keys: readonly string[], value: fc.Arbitrary<unknown>) {
   return fc.dictionary(
     qualified(operators),
@@ -67,6 +74,8 @@ const condition = fc.oneof(
   block(dates, ["aws:CurrentTime"], time),
   block(addresses, ["aws:SourceIp"], fc.oneof(range, address)),
   block(["Bool"], ["aws:SecureTransport"], fc.boolean()),
+  block(["BinaryEquals"], ["x:Binary"], fc.constantFrom("YQ==", "YWI=")),
+  block(arns, ["aws:PrincipalArn"], arnPattern),
   fc.dictionary(
     fc.constant("Null"),
     fc.dictionary(fc.constantFrom("aws:TagKeys", "aws:username"), fc.constantFrom("true", "false"), {
@@ -136,6 +145,8 @@ const facts = fc
       "aws:currenttime": time,
       "aws:sourceip": address,
       "aws:securetransport": fc.boolean().map(String),
+      "x:binary": fc.constantFrom("YQ==", "YWI="),
+      "aws:principalarn": arnOf(fc.constantFrom("", "a", "b", "ab")),
     },
     { requiredKeys: [] },
   )
