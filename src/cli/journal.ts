@@ -80,6 +80,7 @@ async function follow(
   startedAt: number,
   line: (entry: HistoryEntry) => string,
 ): Promise<void> {
+  process.stdout.once("error", () => process.exit(0)); // whoever read has gone
   let told = new Set(first.map(nameOf));
   let seenUntil = Math.max(startedAt, first.at(-1)?.at ?? 0);
   while (!process.stdout.destroyed) {
