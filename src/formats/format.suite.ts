@@ -94,6 +94,8 @@ export interface Listing {
 export interface PublicFile {
   readonly type: string;
   readonly body: Buffer | string;
+  /** Further headers, such as Last-Modified. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Declares the tests. */

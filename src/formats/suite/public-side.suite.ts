@@ -34,7 +34,7 @@ export async function openPublicSide<U>(driver: FormatDriver<U>): Promise<Public
     if (tampering && isAsset(versions, body)) body[last] = (body[last] ?? 0) ^ 1;
     const etag = `"${createHash("sha1").update(body).digest("hex")}"`;
     if (req.headers["if-none-match"] === etag) return void res.writeHead(304, { etag }).end();
-    res.writeHead(200, { "content-type": file.type, "content-length": body.length, etag });
+    res.writeHead(200, { ...file.headers, "content-type": file.type, "content-length": body.length, etag });
     res.end(req.method === "HEAD" ? undefined : body);
   });
   const url = await listen(server);

@@ -164,7 +164,7 @@ async function openScene<U>(
       send(path, init = {}) {
         const headers = new Headers(init.headers);
         if (secret !== null) headers.set("authorization", `Bearer ${secret}`);
-        return fetch(`${base}${path}`, { ...init, headers, redirect: "manual" });
+        return fetch(`${base}${path}`, { ...init, headers });
       },
     };
   };
