@@ -27,7 +27,7 @@ export interface Domain {
   readonly name: string;
   readonly client: CodeartifactClient;
   createRepository(setup: RepositorySetup): Promise<void>;
-  /** Address and token of a repository for npm's family. */
+  /** Address and token of a repository for the format's clients. */
   registry(repository: string): Promise<Registry>;
   /** PutPackageOriginConfiguration, e.g. `origin("r", "@acme/ui", "ALLOW", "BLOCK")`. */
   origin(repository: string, name: string, publish: Setting, upstream: Setting): Promise<void>;
@@ -44,12 +44,18 @@ export function connect({ endpoint, credentials }: Target): CodeartifactClient {
   return new CodeartifactClient({ endpoint, region, credentials: { ...credentials }, maxAttempts: 1 });
 }
 
-/** Creates a domain under a new name. */
-export async function createDomain(target: Target): Promise<Domain> {
+export type PackageFormat = "npm" | "pypi";
+
+/** Creates a domain under a new name. Packages that it is asked about are of this format. */
+export async function createDomain(target: Target, format: PackageFormat = "npm"): Promise<Domain> {
   const client = connect(target);
   const domain = newName("conformance");
   await client.send(new CreateDomainCommand({ domain }));
-  const coordinates = (repository: string, name: string) => ({ domain, repository, ...packageKey(name) });
+  const coordinates = (repository: string, name: string) => ({
+    domain,
+    repository,
+    ...packageKey(name, format),
+  });
   return {
     name: domain,
     client,
@@ -60,7 +66,7 @@ export async function createDomain(target: Target): Promise<Domain> {
       const association = { domain, repository: name, externalConnection: connection };
       await client.send(new AssociateExternalConnectionCommand(association));
     },
-    registry: (repository) => registryOf(client, domain, repository),
+    registry: (repository) => registryOf(client, domain, repository, format),
     async origin(repository, name, publish, upstream) {
       const restrictions = { publish, upstream };
       await client.send(
@@ -80,18 +86,22 @@ export async function createDomain(target: Target): Promise<Domain> {
   };
 }
 
-async function registryOf(client: CodeartifactClient, domain: string, repository: string): Promise<Registry> {
+async function registryOf(
+  client: CodeartifactClient,
+  domain: string,
+  repository: string,
+  format: PackageFormat,
+): Promise<Registry> {
   const { authorizationToken } = await client.send(new GetAuthorizationTokenCommand({ domain }));
-  const endpoint = { domain, repository, format: "npm" } as const;
+  const endpoint = { domain, repository, format };
   const { repositoryEndpoint } = await client.send(new GetRepositoryEndpointCommand(endpoint));
   if (!authorizationToken || !repositoryEndpoint?.endsWith("/")) throw new Error("no token, or no endpoint");
   return { url: repositoryEndpoint, token: authorizationToken };
 }
 
-/** `@acme/ui` as the API has it. */
-export function packageKey(name: string) {
+/** `@acme/ui` as the API has it; of Python packages the normalised name. */
+export function packageKey(name: string, format: PackageFormat = "npm") {
   const [, namespace, bare] = /^@([^/]+)\/(.+)$/.exec(name) ?? [];
-  const format = "npm" as const;
   return namespace === undefined ? { format, package: name } : { format, namespace, package: bare ?? "" };
 }
 

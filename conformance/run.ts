@@ -15,6 +15,7 @@ import { npmClients } from "./suites/npm-clients.ts";
 import { npmProxy } from "./suites/npm-proxy.ts";
 import { npmWire } from "./suites/npm-wire.ts";
 import { originMatrix } from "./suites/origin-matrix.ts";
+import { pypiClients } from "./suites/pypi-clients.ts";
 import { refusals } from "./suites/refusals.ts";
 import { terraform } from "./suites/terraform.ts";
 
@@ -25,6 +26,7 @@ const suites: Readonly<Record<string, Suite>> = {
   "aws-clients": awsClients,
   "npm-wire": npmWire,
   "generic-clients": genericClients,
+  "pypi-clients": pypiClients,
   refusals,
   terraform,
   durability,
