@@ -1,9 +1,9 @@
 // Package managers beside npm's family, for the login suite: the machine's own, or from PyPI in a virtual environment.
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Skip } from "../checks.ts";
 import { plainEnv, plainPath, run } from "../processes.ts";
-import { cacheFolder, lastLine } from "./installed.ts";
+import { cacheFolder, installed, lastLine } from "./installed.ts";
 
 const python = ["uv==0.13.9", "poetry==2.5.1", "twine==7.0.0", "build==1.3.0", "setuptools", "wheel"];
 let folder: Promise<string> | undefined;
@@ -31,6 +31,21 @@ async function succeed(command: readonly string[]): Promise<void> {
     timeoutMs: 300_000,
   });
   if (result.code !== 0) throw new Skip(`${command.at(-1)} cannot be had: ${lastLine(result.output)}`);
+}
+
+/** The folder of a `nuget` that Mono runs. Throws Skip where there is no Mono. */
+export async function nugetTool(): Promise<string> {
+  await machineTool("mono", "--version");
+  const modules = await installed("nuget-exe@5.8.0");
+  const exe = readdirSync(join(modules, "nuget-exe")).find((file) => file.endsWith(".exe"));
+  const bin = join(cacheFolder, "nuget-bin");
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(
+    join(bin, "nuget"),
+    `#!/bin/sh\nexec mono '${join(modules, "nuget-exe", exe ?? "")}' "$@"\n`,
+    { mode: 0o755 },
+  );
+  return bin;
 }
 
 /** Throws Skip where the machine has no such program, or it does not start. */

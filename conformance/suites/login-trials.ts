@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { machineTool, pythonTools } from "../clients/login-tools.ts";
+import { machineTool, nugetTool, pythonTools } from "../clients/login-tools.ts";
 import { writeFiles } from "../packages.ts";
 import { plainPath, run, succeeded } from "../processes.ts";
 import { program } from "../server.ts";
@@ -174,6 +174,12 @@ export const trials: readonly Trial[] = [
     commands: [["cargo", "fetch"]],
     asks: ["GET config.json", "GET de/mo/demo-login"],
   },
+  {
+    tool: "nuget",
+    ready: nugetTool,
+    commands: [["nuget", "install", "demo-login", "-NoCache", "-DirectDownload", "-NonInteractive"]],
+    asks: ["GET v3/index.json"],
+  },
 ];
 
 export async function oneTool(
@@ -251,6 +257,7 @@ const formats: Readonly<Record<string, string>> = {
   gem: "ruby",
   bundler: "ruby",
   cargo: "cargo",
+  nuget: "nuget",
 };
 
 /** Something to upload, for those who look into what they upload. */
