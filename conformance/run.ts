@@ -8,6 +8,7 @@ import { killAll } from "./processes.ts";
 import { faultsLogged, readCredentials, type Server, startServer, type Target } from "./server.ts";
 import type { Stage, Suite } from "./suite.ts";
 import { awsClients } from "./suites/aws-clients.ts";
+import { cargoClients } from "./suites/cargo-clients.ts";
 import { durability } from "./suites/durability.ts";
 import { genericClients } from "./suites/generic-clients.ts";
 import { login } from "./suites/login.ts";
@@ -27,6 +28,7 @@ const suites: Readonly<Record<string, Suite>> = {
   "npm-wire": npmWire,
   "generic-clients": genericClients,
   "pypi-clients": pypiClients,
+  "cargo-clients": cargoClients,
   refusals,
   terraform,
   durability,
