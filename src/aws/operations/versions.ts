@@ -208,7 +208,11 @@ function originOf({ type, entryPoint }: Origin): PackageVersionOrigin {
   };
 }
 
-export function describeAsset({ name, size, digests }: Pick<AssetRecord, "name" | "size" | "digests">): AssetSummary {
+export function describeAsset({
+  name,
+  size,
+  digests,
+}: Pick<AssetRecord, "name" | "size" | "digests">): AssetSummary {
   const { md5, sha1, sha256, sha512 } = digests;
   return { name, size, hashes: { MD5: md5, "SHA-1": sha1, "SHA-256": sha256, "SHA-512": sha512 } };
 }
