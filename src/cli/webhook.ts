@@ -5,8 +5,9 @@ import { text as readText } from "node:stream/consumers";
 import { Command } from "commander";
 import { createPoster } from "../events/post.ts";
 import { isWebhookSecret, newWebhookSecret } from "../events/signature.ts";
+import type { Queries } from "../store/database.ts";
 import { findDomain } from "../store/domains.ts";
-import { appendDomainJournal } from "../store/journal.ts";
+import { appendDomainJournal, appendServerJournal } from "../store/journal.ts";
 import { deleteWebhook, findWebhook, insertWebhook, listWebhooks } from "../store/webhooks.ts";
 import type { PlaceOptions } from "./database.ts";
 import { print, printTable, printTime, withDatabase, withPlace } from "./database.ts";
@@ -68,19 +69,21 @@ async function create(options: CreateOptions): Promise<void> {
     const domainId = domain?.id ?? null;
     await database.write(async (tx) => {
       await insertWebhook(tx, { id, url: url.href, secret, domainId, createdAt: Date.now() });
-      await appendDomainJournal(tx, {
-        ...lineOfNow(domainId),
-        event: "webhook-created",
-        detail: { webhook: id, host: url.host },
-      });
+      await journal(tx, "webhook-created", domainId, { webhook: id, host: url.host });
     });
   });
   print(options.secretStdin === true ? `id     ${id}\n` : `id     ${id}\nsecret ${secret}\n`);
 }
 
 /** The whole URL may hold a secret in its path: the journal knows its host only. */
-function lineOfNow(domainId: number | null) {
-  return { at: Date.now(), domainId: domainId ?? 0, actor: `local:${userInfo().username}`, requestId: "" };
+function journal(
+  tx: Queries,
+  event: "webhook-created" | "webhook-deleted",
+  domainId: number | null,
+  detail: { readonly webhook: string; readonly host: string },
+): Promise<void> {
+  const entry = { at: Date.now(), event, actor: `local:${userInfo().username}`, requestId: "", detail };
+  return domainId === null ? appendServerJournal(tx, entry) : appendDomainJournal(tx, { ...entry, domainId });
 }
 
 function readUrl(text: string): URL {
@@ -120,11 +123,7 @@ async function remove(id: string, options: PlaceOptions): Promise<void> {
       if (webhook === undefined || !(await deleteWebhook(tx, id)))
         throw new Error(`there is no webhook '${id}'`);
       const { host } = new URL(webhook.url);
-      await appendDomainJournal(tx, {
-        ...lineOfNow(webhook.domainId),
-        event: "webhook-deleted",
-        detail: { webhook: id, host },
-      });
+      await journal(tx, "webhook-deleted", webhook.domainId, { webhook: id, host });
     }),
   );
 }

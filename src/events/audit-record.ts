@@ -65,8 +65,12 @@ export function auditLine(request: AuditedRequest): string {
 }
 
 function field(name: string, value: string | undefined): string {
-  return value === undefined || value === "" ? "" : `,"${name}":${JSON.stringify(value)}`;
+  if (value === undefined || value === "") return "";
+  return PLAIN.test(value) ? `,"${name}":"${value}"` : `,"${name}":${JSON.stringify(value)}`;
 }
+
+/** What JSON writes as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
 
 function fragment(facts: object): string {
   const text = JSON.stringify(facts);
