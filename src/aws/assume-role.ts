@@ -1,13 +1,18 @@
 // AssumeRole: temporary credentials of a role, for whom its trust policy and their own policies let take it on.
+import type { JWK } from "jose";
 import type { Caller, PolicyDocument } from "../core/caller.ts";
-import { Fault, invalid } from "../core/faults.ts";
+import { Fault } from "../core/faults.ts";
+import type { Log } from "../core/log.ts";
 import { authorizeRequest } from "../core/permissions.ts";
-import { parsePolicy, readPolicy } from "../core/policy-document.ts";
+import { readPolicy } from "../core/policy-document.ts";
 import { READY_POLICIES } from "../core/ready-policies.ts";
-import { beginSession, SESSION_SECONDS_MAX, SESSION_SECONDS_MIN } from "../identity/sessions.ts";
+import type { SessionCredentials } from "../identity/sessions.ts";
+import { beginSession } from "../identity/sessions.ts";
 import { requestFacts } from "../registry/request-facts.ts";
 import type { Database } from "../store/database.ts";
+import type { PrincipalRow } from "../store/principals.ts";
 import { findPrincipalRow } from "../store/principals.ts";
+import { durationSeconds, readSessionPolicies, sessionName, withinRole } from "./session-policies.ts";
 import type { Xml } from "./sts.ts";
 
 export interface StsDeps {
@@ -15,40 +20,54 @@ export interface StsDeps {
   readonly region: string;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** Whether clients reach the server by TLS, for `aws:SecureTransport`. */
+  readonly secure: boolean;
+  /** The public keys of web identities' issuers. An error with a `refused` of true or false is trouble of theirs. */
+  readonly issuers: {
+    keys(
+      issuer: { readonly url: string; readonly authorities: string | undefined },
+      renewed: boolean,
+    ): Promise<readonly JWK[]>;
+  };
+  readonly log: Log;
 }
 
-const SESSION_SECONDS_DEFAULT = 3_600;
-
 export async function assumeRole(deps: StsDeps, caller: Caller, input: URLSearchParams): Promise<Xml> {
+  const { database, now } = deps;
   const arn = input.get("RoleArn") ?? "";
-  const name = input.get("RoleSessionName") ?? "";
-  if (!/^[\w+=,.@-]{2,64}$/.test(name))
-    throw invalid("RoleSessionName must have 2 to 64 letters, digits or any of +=,.@_-.");
-  const policies = readSessionPolicy(input.get("Policy"));
-  const expiresAt = deps.now() + 1000 * durationSeconds(input.get("DurationSeconds"));
-  const role = await findPrincipalRow(deps.database.read, arn);
+  const name = sessionName(input);
+  const seconds = durationSeconds(input.get("DurationSeconds"));
+  const role = await findPrincipalRow(database.read, arn);
   if (role?.kind !== "role" || !mayAssume(deps, caller, arn, role.account, readPolicy(role.trust ?? NOBODY)))
     throw new Fault(
       "AccessDeniedException",
       `User: ${caller.arn} is not authorized to perform: sts:AssumeRole on resource: ${arn}`,
     );
-  const session = await beginSession(deps.database, {
+  withinRole(seconds, role.session_seconds_max);
+  const { policies, percent } = await readSessionPolicies(database.read, role.account, input);
+  const session = await beginSession(database, {
     roleId: role.id,
     name,
     policies,
-    now: deps.now(),
-    expiresAt,
+    takenBy: caller.arn,
+    now: now(),
+    expiresAt: now() + 1000 * seconds,
   });
+  return { ...roleAnswer(role, name, session), PackedPolicySize: percent };
+}
+
+/** The session's credentials and name, as both ways to take on a role answer. */
+export function roleAnswer(role: PrincipalRow, name: string, session: SessionCredentials): Xml {
   return {
+    AssumedRoleUser: {
+      AssumedRoleId: `${role.unique_id}:${name}`,
+      Arn: `arn:aws:sts::${role.account}:assumed-role/${role.name}/${name}`,
+    },
     Credentials: {
       AccessKeyId: session.id,
       SecretAccessKey: session.secret,
       SessionToken: session.sessionToken,
-      Expiration: new Date(expiresAt).toISOString(),
-    },
-    AssumedRoleUser: {
-      AssumedRoleId: `${role.unique_id}:${name}`,
-      Arn: `arn:aws:sts::${role.account}:assumed-role/${role.name}/${name}`,
+      Expiration: new Date(session.expiresAt).toISOString(),
     },
   };
 }
@@ -81,15 +100,4 @@ function mayAssume(
     homeAccounts: [],
   });
   return trusted.allowed && authorizeRequest({ ...question, caller, homeAccounts: [account] }).allowed;
-}
-
-function readSessionPolicy(text: string | null): readonly PolicyDocument[] | undefined {
-  return text === null || text === "" ? undefined : [parsePolicy(text, "identity")];
-}
-
-function durationSeconds(text: string | null): number {
-  const seconds = text === null ? SESSION_SECONDS_DEFAULT : Number(text);
-  if (Number.isInteger(seconds) && seconds >= SESSION_SECONDS_MIN && seconds <= SESSION_SECONDS_MAX)
-    return seconds;
-  throw invalid(`DurationSeconds must be from ${SESSION_SECONDS_MIN} to ${SESSION_SECONDS_MAX}.`);
 }

@@ -1,4 +1,4 @@
-// STS next door, at `POST /`: who am I, and taking on a role; the query protocol, so that SDKs and Terraform work unchanged.
+// STS next door, at `POST /`: who am I, and taking on a role by name or by a web identity; the query protocol, so that SDKs and Terraform work unchanged.
 import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Fault, invalid } from "../core/faults.ts";
@@ -9,6 +9,7 @@ import type { StsDeps } from "./assume-role.ts";
 import { assumeRole } from "./assume-role.ts";
 import { readBody } from "./body.ts";
 import type { Authenticate, AwsDoor } from "./dispatch.ts";
+import { assumeRoleWithWebIdentity } from "./web-identity.ts";
 
 export interface StsDoorOptions {
   /** Proves a signature made for the service `sts`. */
@@ -52,9 +53,13 @@ async function answer(options: StsDoorOptions, req: IncomingMessage, requestId: 
   const action = input.get("Action") ?? "";
   noteOperation("sts", action.slice(0, 100));
   noteParameters(toldOf(input));
-  const caller = await authenticate(signed, req.socket.remoteAddress);
-  noteCaller(caller);
+  const address = req.socket.remoteAddress;
   const result = async (): Promise<Xml> => {
+    // The one action that is not signed: its token is the proof.
+    if (action === "AssumeRoleWithWebIdentity") return assumeRoleWithWebIdentity(deps, input, address);
+    const caller = await authenticate(signed, address);
+    noteCaller(caller);
+    checkVersion(input);
     switch (action) {
       case "GetCallerIdentity":
         return { Arn: caller.arn, UserId: caller.userId ?? caller.arn, Account: caller.account };
@@ -66,9 +71,13 @@ async function answer(options: StsDoorOptions, req: IncomingMessage, requestId: 
         });
     }
   };
-  if (input.get("Version") !== VERSION) throw invalid(`The Version must be ${VERSION}.`);
+  if (action === "AssumeRoleWithWebIdentity") checkVersion(input);
   const content = { [`${action}Result`]: await result(), ResponseMetadata: { RequestId: requestId } };
   return `<${action}Response xmlns="${NAMESPACE}">${render(content)}</${action}Response>`;
+}
+
+function checkVersion(input: URLSearchParams): void {
+  if (input.get("Version") !== VERSION) throw invalid(`The Version must be ${VERSION}.`);
 }
 
 /** Not its tokens. */
@@ -99,6 +108,8 @@ const CODES: Readonly<Record<string, string>> = {
   UnrecognizedClientException: "InvalidClientTokenId",
   InvalidSignatureException: "SignatureDoesNotMatch",
   ExpiredTokenException: "ExpiredToken",
+  // Of a web identity, AWS gives the code with its suffix.
+  ExpiredWebIdentityToken: "ExpiredTokenException",
   MissingAuthenticationTokenException: "MissingAuthenticationToken",
   IncompleteSignatureException: "IncompleteSignature",
 };

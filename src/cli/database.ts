@@ -1,5 +1,6 @@
 // What the commands that manage identities share: which database, which account, and how lists are printed.
 import { mkdir, readFile } from "node:fs/promises";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Config } from "../config.ts";
@@ -43,6 +44,15 @@ export async function withDatabase<T>(
     return await work(database, config);
   } finally {
     await database.close();
+  }
+}
+
+/** Whom the journal names for what is done by the command line. */
+export function actor(): string {
+  try {
+    return `cli:${userInfo().username}`;
+  } catch {
+    return "cli"; // an operating system's user without a name
   }
 }
 

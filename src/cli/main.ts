@@ -3,9 +3,11 @@ import { Command, CommanderError } from "commander";
 import { credentialCommand } from "./credential.ts";
 import { journalCommand } from "./journal.ts";
 import { loginCommand, logoutCommand } from "./login.ts";
+import { oidcCommand } from "./oidc.ts";
 import { policyCommand } from "./policy.ts";
 import { groupCommand, roleCommand } from "./role.ts";
 import { serveCommand } from "./serve.ts";
+import { sessionCommand } from "./session.ts";
 import { tokenCommand } from "./token.ts";
 import { keyCommand, userCommand } from "./user.ts";
 import { webhookCommand } from "./webhook.ts";
@@ -21,6 +23,8 @@ const program = new Command("portcullis")
   .addCommand(groupCommand())
   .addCommand(roleCommand())
   .addCommand(policyCommand())
+  .addCommand(oidcCommand())
+  .addCommand(sessionCommand())
   .addCommand(tokenCommand())
   .addCommand(loginCommand())
   .addCommand(logoutCommand())

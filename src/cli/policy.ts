@@ -3,13 +3,19 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { parsePolicy } from "../core/policy-document.ts";
 import { READY_POLICIES } from "../core/ready-policies.ts";
+import { keepAdministrators } from "../identity/guard.ts";
 import type { PrincipalName } from "../identity/manage.ts";
 import { attach, deletePolicy, ManageError } from "../identity/manage.ts";
+import { recordIdentity } from "../identity/record.ts";
 import { findNamedPolicy, listNamedPolicies, putNamedPolicy } from "../store/principals.ts";
 import type { PlaceOptions } from "./database.ts";
-import { print, printTable, withDatabase, withPlace } from "./database.ts";
+import { actor, print, printTable, withDatabase, withPlace } from "./database.ts";
 
-interface HolderOptions extends PlaceOptions {
+interface ForceOptions extends PlaceOptions {
+  readonly force?: boolean;
+}
+
+interface HolderOptions extends ForceOptions {
   readonly user?: string;
   readonly group?: string;
   readonly role?: string;
@@ -30,7 +36,7 @@ export function policyCommand(): Command {
         .argument("<NAME>")
         .action((name: string, options: PlaceOptions) =>
           withDatabase(options, (database, { account }) =>
-            database.write((tx) => deletePolicy(tx, account, name)),
+            database.write((tx) => deletePolicy(tx, actor(), account, name)),
           ),
         ),
     )
@@ -43,7 +49,8 @@ function putCommand(verb: string, description: string, replace: boolean): Comman
     .description(description)
     .argument("<NAME>")
     .argument("<FILE>")
-    .action(async (name: string, file: string, options: PlaceOptions) => {
+    .option("--force", "even if it leaves nobody who may administer")
+    .action(async (name: string, file: string, options: ForceOptions) => {
       const document = await readFile(file, "utf8");
       parsePolicy(document, "identity");
       if (!/^[\w+=,.@-]{1,128}$/.test(name) || name.endsWith(".json"))
@@ -52,11 +59,15 @@ function putCommand(verb: string, description: string, replace: boolean): Comman
         throw new ManageError(`'${name}' is one of the ready policies; choose another name`);
       await withDatabase(options, (database, { account }) =>
         database.write(async (tx) => {
-          if (!replace && (await findNamedPolicy(tx, account, name)) !== undefined)
+          const known = (await findNamedPolicy(tx, account, name)) !== undefined;
+          if (!replace && known)
             throw new ManageError(
               `there is a policy '${name}' in account ${account} already; 'policy put' replaces it`,
             );
-          await putNamedPolicy(tx, { account, name, document }, Date.now());
+          await keepAdministrators(tx, options.force === true, () =>
+            putNamedPolicy(tx, { account, name, document }, Date.now()),
+          );
+          await recordIdentity(tx, actor(), known ? "policy-changed" : "policy-created", { account, name });
         }),
       );
     });
@@ -89,9 +100,14 @@ function holderCommand(verb: string, description: string, on: boolean): Command 
     .option("--user <NAME>")
     .option("--group <NAME>")
     .option("--role <NAME>")
+    .option("--force", "even if it leaves nobody who may administer")
     .action((policy: string, options: HolderOptions) =>
       withDatabase(options, (database, { account }) =>
-        database.write((tx) => attach(tx, holderOf(options, account), policy, on)),
+        database.write((tx) =>
+          keepAdministrators(tx, options.force === true, () =>
+            attach(tx, actor(), holderOf(options, account), policy, on),
+          ),
+        ),
       ),
     );
 }

@@ -2,11 +2,21 @@
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { parsePolicy } from "../core/policy-document.ts";
-import { createPrincipal, deletePrincipal, findPrincipal, principalArn } from "../identity/manage.ts";
+import { keepAdministrators } from "../identity/guard.ts";
+import {
+  checkSessionSeconds,
+  createPrincipal,
+  deletePrincipal,
+  findPrincipal,
+  ManageError,
+  principalArn,
+} from "../identity/manage.ts";
+import { recordIdentity } from "../identity/record.ts";
 import type { PrincipalKind } from "../store/principals.ts";
-import { deleteMember, insertMember, listPrincipals } from "../store/principals.ts";
+import { deleteMember, insertMember, listPrincipals, updatePrincipal } from "../store/principals.ts";
 import type { PlaceOptions } from "./database.ts";
 import {
+  actor,
   collect,
   print,
   printTable,
@@ -21,17 +31,25 @@ interface CreateOptions extends PlaceOptions {
   readonly policy: readonly string[];
   readonly tag: readonly string[];
   readonly trust?: string;
+  readonly maxSession?: string;
 }
+
+type ForceOptions = PlaceOptions & { readonly force?: boolean };
 
 type ListOptions = PlaceOptions & { readonly json?: boolean };
 
 export function roleCommand(): Command {
-  const command = new Command("role").description("roles, taken on with sts:AssumeRole");
-  const create = createCommand("role").requiredOption(
-    "--trust <FILE>",
-    "the trust policy: who may take it on",
+  const command = new Command("role").description(
+    "roles, taken on with sts:AssumeRole or sts:AssumeRoleWithWebIdentity",
   );
-  return command.addCommand(create).addCommand(listCommand("role")).addCommand(deleteCommand("role"));
+  const create = createCommand("role")
+    .requiredOption("--trust <FILE>", "the trust policy: who may take it on")
+    .option("--max-session <SECONDS>", "how long a session may last, 3600 (default) to 43200");
+  return command
+    .addCommand(create)
+    .addCommand(updateCommand())
+    .addCommand(listCommand("role"))
+    .addCommand(deleteCommand("role"));
 }
 
 export function groupCommand(): Command {
@@ -60,12 +78,40 @@ function createCommand(kind: PrincipalKind): Command {
         ...(await readPolicies(options.policy)),
         tags: readTags(options.tag),
         ...(await readTrust(options.trust)),
+        ...readMaxSession(options.maxSession),
       };
       await withDatabase(options, async (database, { account }) => {
-        await database.write((tx) => createPrincipal(tx, { kind, account, name }, given, Date.now()));
+        await database.write((tx) =>
+          createPrincipal(tx, actor(), { kind, account, name }, given, Date.now()),
+        );
         print(`${principalArn({ kind, account, name })}\n`);
       });
     });
+}
+
+function updateCommand(): Command {
+  return withPlace(new Command("update"))
+    .description("change whom a role trusts, or how long its sessions may last; sessions go on")
+    .argument("<NAME>")
+    .option("--trust <FILE>", "the trust policy: who may take it on")
+    .option("--max-session <SECONDS>", "how long a session may last, 3600 to 43200")
+    .action(async (name: string, options: CreateOptions) => {
+      const change = { ...(await readTrust(options.trust)), ...readMaxSession(options.maxSession) };
+      if (Object.keys(change).length === 0) throw new ManageError("give --trust or --max-session");
+      await withDatabase(options, (database, { account }) =>
+        database.write(async (tx) => {
+          const { id, arn } = await findPrincipal(tx, { kind: "role", account, name });
+          await updatePrincipal(tx, id, change);
+          await recordIdentity(tx, actor(), "role-changed", { arn, what: Object.keys(change) });
+        }),
+      );
+    });
+}
+
+function readMaxSession(text: string | undefined): { readonly sessionSecondsMax?: number } {
+  if (text === undefined) return {};
+  checkSessionSeconds(Number(text));
+  return { sessionSecondsMax: Number(text) };
 }
 
 /** Kept as it was written. */
@@ -104,9 +150,14 @@ function deleteCommand(kind: PrincipalKind): Command {
   return withPlace(new Command("delete"))
     .description(`delete a ${kind}, at once`)
     .argument("<NAME>")
-    .action((name: string, options: PlaceOptions) =>
+    .option("--force", "even if it leaves nobody who may administer")
+    .action((name: string, options: ForceOptions) =>
       withDatabase(options, (database, { account }) =>
-        database.write((tx) => deletePrincipal(tx, { kind, account, name })),
+        database.write((tx) =>
+          keepAdministrators(tx, options.force === true, () =>
+            deletePrincipal(tx, actor(), { kind, account, name }),
+          ),
+        ),
       ),
     );
 }
@@ -116,12 +167,17 @@ function memberCommand(verb: string, description: string, change: typeof insertM
     .description(description)
     .argument("<GROUP>")
     .argument("<USER>")
-    .action((group: string, user: string, options: PlaceOptions) =>
+    .option("--force", "even if it leaves nobody who may administer")
+    .action((group: string, user: string, options: ForceOptions) =>
       withDatabase(options, (database, { account }) =>
-        database.write(async (tx) => {
-          const { id } = await findPrincipal(tx, { kind: "group", account, name: group });
-          await change(tx, id, (await findPrincipal(tx, { kind: "user", account, name: user })).id);
-        }),
+        database.write((tx) =>
+          keepAdministrators(tx, options.force === true, async () => {
+            const { id } = await findPrincipal(tx, { kind: "group", account, name: group });
+            await change(tx, id, (await findPrincipal(tx, { kind: "user", account, name: user })).id);
+            const told = change === insertMember ? "member-added" : "member-removed";
+            await recordIdentity(tx, actor(), told, { group, user });
+          }),
+        ),
       ),
     );
 }

@@ -3,11 +3,12 @@ import { Command } from "commander";
 import type { TokenScope } from "../core/caller.ts";
 import { isPackageFormat } from "../core/coordinates.ts";
 import { findPrincipal, ManageError } from "../identity/manage.ts";
+import { recordIdentity } from "../identity/record.ts";
 import { issueToken } from "../identity/tokens.ts";
 import { findDomain, loadSnapshot } from "../store/domains.ts";
 import { listTokens, revokeToken } from "../store/identities.ts";
 import type { PlaceOptions } from "./database.ts";
-import { collect, print, printTable, printTime, withDatabase, withPlace } from "./database.ts";
+import { actor, collect, print, printTable, printTime, withDatabase, withPlace } from "./database.ts";
 
 interface CreateOptions extends PlaceOptions {
   readonly domain: string;
@@ -51,11 +52,16 @@ export function tokenCommand(): Command {
         .description("revoke a token, at once")
         .argument("<ID>", "its id, or the token itself")
         .action((id: string, options: PlaceOptions) =>
-          withDatabase(options, async (database) => {
-            const [known = ""] = id.split(".");
-            if (!(await database.write((tx) => revokeToken(tx, known, Date.now()))))
-              throw new ManageError(`there is no token '${known}', or it was revoked before`);
-          }),
+          withDatabase(options, (database) =>
+            database.write(async (tx) => {
+              const [known = ""] = id.split(".");
+              if (!(await revokeToken(tx, known, Date.now())))
+                throw new ManageError(
+                  `there is no token '${known}', or it was revoked before; 'portcullis token list' shows which there are`,
+                );
+              await recordIdentity(tx, actor(), "token-revoked", { token: known });
+            }),
+          ),
         ),
     );
 }
@@ -80,7 +86,16 @@ async function create(options: CreateOptions): Promise<void> {
     const now = Date.now();
     const grant = { principalId: user.id, domainId: domain.id, now, expiresAt: now + days * DAY_MS };
     const limited = Object.keys(scope).length > 0 ? { scope } : {};
-    return issueToken(database, { ...grant, ...limited, label: options.label });
+    const text = await issueToken(database, { ...grant, ...limited, label: options.label });
+    const of = {
+      token: text.split(".")[0],
+      user: user.arn,
+      domain: domain.name,
+      scope,
+      label: options.label,
+    };
+    await database.write((tx) => recordIdentity(tx, actor(), "token-created", of));
+    return text;
   });
   print(`${token}\n`);
 }

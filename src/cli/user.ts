@@ -1,11 +1,14 @@
 // `portcullis user` and `portcullis key`: people and machines, and the access keys they sign with.
 import { Command } from "commander";
+import { keepAdministrators } from "../identity/guard.ts";
 import { credentialsText } from "../identity/keys.ts";
 import { createKey, createUser, deletePrincipal, findPrincipal, ManageError } from "../identity/manage.ts";
+import { recordIdentity } from "../identity/record.ts";
 import { deleteAccessKey, listAccessKeys } from "../store/identities.ts";
 import { listMembers, listPrincipals } from "../store/principals.ts";
 import type { PlaceOptions } from "./database.ts";
 import {
+  actor,
   collect,
   print,
   printTable,
@@ -22,6 +25,7 @@ interface CreateOptions extends PlaceOptions {
   readonly tag: readonly string[];
 }
 
+type ForceOptions = PlaceOptions & { readonly force?: boolean };
 type ListOptions = PlaceOptions & { readonly json?: boolean };
 
 export function userCommand(): Command {
@@ -48,9 +52,14 @@ export function userCommand(): Command {
       withPlace(new Command("delete"))
         .description("delete a user with its keys and tokens, at once")
         .argument("<NAME>")
-        .action((name: string, options: PlaceOptions) =>
+        .option("--force", "even the last one that may administer")
+        .action((name: string, options: ForceOptions) =>
           withDatabase(options, (database, { account }) =>
-            database.write((tx) => deletePrincipal(tx, { kind: "user", account, name })),
+            database.write((tx) =>
+              keepAdministrators(tx, options.force === true, () =>
+                deletePrincipal(tx, actor(), { kind: "user", account, name }),
+              ),
+            ),
           ),
         ),
     );
@@ -65,7 +74,7 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   if (options.policy.length + options.group.length === 0)
     throw new ManageError("a user without --policy or --group may do nothing; give one");
   const key = await withDatabase(options, (database, { account }) =>
-    createUser(database, { account, name }, given, Date.now()),
+    createUser(database, actor(), { account, name }, given, Date.now()),
   );
   print(credentialsText(name, key));
 }
@@ -109,7 +118,12 @@ export function keyCommand(): Command {
         .action(async (name: string, options: PlaceOptions) => {
           const key = await withDatabase(options, (database, { account }) =>
             database.write(async (tx) =>
-              createKey(tx, (await findPrincipal(tx, { kind: "user", account, name })).id, Date.now()),
+              createKey(
+                tx,
+                actor(),
+                (await findPrincipal(tx, { kind: "user", account, name })).id,
+                Date.now(),
+              ),
             ),
           );
           print(credentialsText(name, key));
@@ -126,11 +140,19 @@ export function keyCommand(): Command {
       withPlace(new Command("delete"))
         .description("delete an access key, at once")
         .argument("<ID>")
-        .action((id: string, options: PlaceOptions) =>
-          withDatabase(options, async (database) => {
-            if (!(await database.write((tx) => deleteAccessKey(tx, id))))
-              throw new ManageError(`there is no access key '${id}'`);
-          }),
+        .option("--force", "even the last one that may administer")
+        .action((id: string, options: ForceOptions) =>
+          withDatabase(options, (database) =>
+            database.write((tx) =>
+              keepAdministrators(tx, options.force === true, async () => {
+                if (!(await deleteAccessKey(tx, id)))
+                  throw new ManageError(
+                    `there is no access key '${id}'; 'portcullis key list' shows which there are`,
+                  );
+                await recordIdentity(tx, actor(), "key-deleted", { key: id });
+              }),
+            ),
+          ),
         ),
     );
 }

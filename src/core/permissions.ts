@@ -24,7 +24,10 @@ export interface PermissionDecision {
 /** A question, with everything it depends on. */
 export interface PermissionRequest {
   /** `policies` are its identity policies; `sessionPolicies`, where there are any, limit them. */
-  readonly caller: Pick<Caller, "account" | "arn" | "policies" | "sessionPolicies" | "roleArn" | "userId">;
+  readonly caller: Pick<Caller, "account" | "arn" | "policies" | "sessionPolicies" | "roleArn" | "userId"> & {
+    /** Of a web identity: the ARN of its issuer. */
+    readonly federated?: string;
+  };
   /** With its service's prefix, e.g. `codeartifact:ReadFromRepository`. */
   readonly action: string;
   readonly resource: string;

@@ -5,6 +5,7 @@ import { ConditionError, compileConditions } from "./conditions.ts";
 import { invalid } from "./faults.ts";
 import { duplicateKey } from "./json.ts";
 import { badVariable, matchesGlob } from "./policy-text.ts";
+import { missingSubject, PROVIDER_ARN } from "./web-identity.ts";
 
 /** `identity`: what its holder may do. `resource`: who may do what here. `trust`: who may take on a role. */
 export type PolicyKind = "identity" | "resource" | "trust";
@@ -99,6 +100,7 @@ function checkStatement(
   checkActions(statement, where, kind);
   checkResources(statement, where, kind, variables);
   checkPrincipals(statement, where, kind);
+  if (kind === "trust") checkSubject(statement, where);
   checkCondition(statement, where, variables);
   return statement;
 }
@@ -177,8 +179,23 @@ function checkPrincipals(statement: PolicyStatement, where: string, kind: Policy
       throw malformed(
         `'${type}' of ${where} is no type of principal; they are ${PRINCIPAL_TYPES.join(", ")}`,
       );
-    for (const name of texts(names, `Principal of ${where}`)) checkPrincipal(type, name, where);
+    for (const name of texts(names, `Principal of ${where}`)) {
+      checkPrincipal(type, name, where);
+      if (kind === "trust" && type === "Federated" && !PROVIDER_ARN.test(name))
+        throw malformed(
+          `'${name}' of ${where} is no OIDC provider; write arn:aws:iam::ACCOUNT:oidc-provider/HOST as 'portcullis oidc list' shows it`,
+        );
+    }
   }
+}
+
+/** An issuer of everybody, trusted without a word on whose token it must be, would let in everybody's jobs. */
+function checkSubject(statement: PolicyStatement, where: string): void {
+  const key = missingSubject(statement);
+  if (key !== undefined)
+    throw malformed(
+      `${where} trusts an issuer that gives tokens to everybody, so it needs a condition that says whose: StringEquals or StringLike on '${key}', with a value that names the owner, such as "repo:OWNER/REPOSITORY:*" (GitHub) or "project_path:GROUP/PROJECT:*" (GitLab)`,
+    );
 }
 
 function checkPrincipal(type: string, name: string, where: string): void {

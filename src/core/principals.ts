@@ -1,7 +1,11 @@
 // The Principal and NotPrincipal of a statement: whom it speaks of.
 import type { Caller, PolicyStatement } from "./caller.ts";
+import { federatedNames } from "./web-identity.ts";
 
-type Asker = Pick<Caller, "account" | "arn" | "roleArn" | "userId">;
+type Asker = Pick<Caller, "account" | "arn" | "roleArn" | "userId"> & {
+  /** Of a web identity: the ARN of its issuer, which alone names it. */
+  readonly federated?: string;
+};
 
 /** How a statement means a caller: by its own name (or as everyone), by its account only, or not at all. */
 export type Named = "name" | "account" | undefined;
@@ -18,7 +22,9 @@ export function compilePrincipals({ Principal, NotPrincipal }: PolicyStatement):
 function compileList(principal: unknown): (asker: Asker) => Named {
   const names = namesOf(principal);
   if (names.has("*")) return () => "name";
+  const federated = federatedNames(principal);
   return (asker) => {
+    if (asker.federated !== undefined) return federated.includes(asker.federated) ? "name" : undefined;
     if (names.has(asker.arn)) return "name";
     if (asker.roleArn !== undefined && names.has(asker.roleArn)) return "name";
     if (asker.userId !== undefined && names.has(asker.userId)) return "name";
@@ -28,7 +34,7 @@ function compileList(principal: unknown): (asker: Asker) => Named {
   };
 }
 
-/** Services, federations and canonical users do not come here as callers. */
+/** Services and canonical users do not come here as callers. */
 function namesOf(principal: unknown): ReadonlySet<string> {
   if (principal === "*") return new Set(["*"]);
   const aws = typeof principal === "object" && principal !== null && "AWS" in principal ? principal.AWS : [];

@@ -8,6 +8,8 @@ import type { PrincipalKind, PrincipalRow } from "../store/principals.ts";
 import * as rows from "../store/principals.ts";
 import type { Key } from "./keys.ts";
 import { newKey, newUniqueId } from "./keys.ts";
+import { recordIdentity } from "./record.ts";
+import { SESSION_SECONDS_MAX } from "./sessions.ts";
 
 /** Something that cannot be done as asked; the message is for whoever asked. */
 export class ManageError extends Error {}
@@ -35,14 +37,32 @@ function checkName({ kind, account, name }: PrincipalName): void {
   if (!ACCOUNT_ID.test(account)) throw new ManageError(`'${account}' is no account: twelve digits`);
 }
 
+export interface GivenPrincipal extends GivenPolicies {
+  /** Of a role, as written. */
+  readonly trust?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Of a role. */
+  readonly sessionSecondsMax?: number;
+  /** When a file of identities makes it. */
+  readonly appliedAt?: number;
+}
+
+/** AWS's bounds. */
+export function checkSessionSeconds(seconds: number): void {
+  if (!Number.isInteger(seconds) || seconds < 3_600 || seconds > SESSION_SECONDS_MAX)
+    throw new ManageError(`the longest session of a role is 3600 to ${SESSION_SECONDS_MAX} seconds`);
+}
+
 /** Throws ManageError when there is one of that name. */
 export async function createPrincipal(
   tx: Queries,
+  actor: string,
   name: PrincipalName,
-  given: GivenPolicies & { readonly trust?: string; readonly tags?: Readonly<Record<string, string>> },
+  given: GivenPrincipal,
   now: number,
 ): Promise<number> {
   checkName(name);
+  if (given.sessionSecondsMax !== undefined) checkSessionSeconds(given.sessionSecondsMax);
   await checkAttached(tx, name.account, given.attached);
   const arn = principalArn(name);
   const id = await rows.insertNewPrincipal(
@@ -52,10 +72,11 @@ export async function createPrincipal(
   );
   if (id === undefined)
     throw new ManageError(`there is a ${name.kind} '${name.name}' in account ${name.account} already`);
+  await recordIdentity(tx, actor, `${name.kind}-created`, { arn, policies: given.attached });
   return id;
 }
 
-async function checkAttached(tx: Queries, account: string, names: readonly string[]): Promise<void> {
+export async function checkAttached(tx: Queries, account: string, names: readonly string[]): Promise<void> {
   for (const name of names) {
     if (READY_POLICIES.has(name) || (await rows.findNamedPolicy(tx, account, name)) !== undefined) continue;
     const ready = [...READY_POLICIES.keys()].join(", ");
@@ -72,14 +93,16 @@ export async function findPrincipal(tx: Queries, name: PrincipalName): Promise<P
 }
 
 /** With its keys, sessions and tokens. */
-export async function deletePrincipal(tx: Queries, name: PrincipalName): Promise<void> {
-  const { id } = await findPrincipal(tx, name);
+export async function deletePrincipal(tx: Queries, actor: string, name: PrincipalName): Promise<void> {
+  const { id, arn } = await findPrincipal(tx, name);
   await rows.deletePrincipal(tx, id);
+  await recordIdentity(tx, actor, `${name.kind}-deleted`, { arn });
 }
 
 /** A user with a first access key. */
 export function createUser(
   database: Database,
+  actor: string,
   name: Omit<PrincipalName, "kind">,
   given: GivenPolicies & {
     readonly groups: readonly string[];
@@ -89,23 +112,32 @@ export function createUser(
 ): Promise<Key> {
   return database.write(async (tx) => {
     const { groups, ...policies } = given;
-    const id = await createPrincipal(tx, { ...name, kind: "user" }, policies, now);
+    const id = await createPrincipal(tx, actor, { ...name, kind: "user" }, policies, now);
     for (const group of groups) {
       const found = await findPrincipal(tx, { kind: "group", account: name.account, name: group });
       await rows.insertMember(tx, found.id, id);
+      await recordIdentity(tx, actor, "member-added", { group, user: name.name });
     }
-    return createKey(tx, id, now);
+    return createKey(tx, actor, id, now);
   });
 }
 
-export async function createKey(tx: Queries, principalId: number, now: number): Promise<Key> {
+export async function createKey(tx: Queries, actor: string, principalId: number, now: number): Promise<Key> {
   const key = newKey();
   await insertAccessKey(tx, { ...key, principalId }, now);
+  const user = (await rows.findPrincipal(tx, principalId))?.arn;
+  await recordIdentity(tx, actor, "key-created", { key: key.id, user });
   return key;
 }
 
 /** Adds or takes away one attached policy. */
-export async function attach(tx: Queries, name: PrincipalName, policy: string, on: boolean): Promise<void> {
+export async function attach(
+  tx: Queries,
+  actor: string,
+  name: PrincipalName,
+  policy: string,
+  on: boolean,
+): Promise<void> {
   const found = await findPrincipal(tx, name);
   const before = JSON.parse(found.attached) as string[];
   if (on) await checkAttached(tx, name.account, [policy]);
@@ -113,10 +145,11 @@ export async function attach(tx: Queries, name: PrincipalName, policy: string, o
     throw new ManageError(`the policy '${policy}' is not attached to ${name.kind} '${name.name}'`);
   const others = before.filter((other) => other !== policy);
   await rows.updatePrincipal(tx, found.id, { attached: on ? [...others, policy] : others });
+  await recordIdentity(tx, actor, on ? "policy-attached" : "policy-detached", { policy, arn: found.arn });
 }
 
 /** Refused while somebody has it, by name. */
-export async function deletePolicy(tx: Queries, account: string, name: string): Promise<void> {
+export async function deletePolicy(tx: Queries, actor: string, account: string, name: string): Promise<void> {
   if ((await rows.findNamedPolicy(tx, account, name)) === undefined)
     throw new ManageError(`there is no policy '${name}' in account ${account}`);
   for (const kind of ["user", "group", "role"] as const) {
@@ -127,4 +160,5 @@ export async function deletePolicy(tx: Queries, account: string, name: string): 
       throw new ManageError(`the policy '${name}' is attached to ${kind} '${holder.name}'; detach it first`);
   }
   await rows.deleteNamedPolicy(tx, account, name);
+  await recordIdentity(tx, actor, "policy-deleted", { account, name });
 }

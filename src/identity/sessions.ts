@@ -23,14 +23,24 @@ export async function beginSession(
     readonly roleId: number;
     readonly name: string;
     readonly policies: readonly PolicyDocument[] | undefined;
+    /** Who took it on, for the list of sessions. */
+    readonly takenBy: string;
     readonly now: number;
     readonly expiresAt: number;
   },
 ): Promise<SessionCredentials> {
-  const { roleId, name, policies, now, expiresAt } = session;
+  const { roleId, name, policies, takenBy, now, expiresAt } = session;
   const key = newKey("ASIA");
   const sessionToken = randomBytes(96).toString("base64");
-  const row = { ...key, name, policies, principalId: roleId, tokenHash: hashOf(sessionToken), expiresAt };
+  const row = {
+    ...key,
+    name,
+    policies,
+    takenBy,
+    principalId: roleId,
+    tokenHash: hashOf(sessionToken),
+    expiresAt,
+  };
   await database.write((tx) => insertSession(tx, row, now));
   return { ...key, sessionToken, expiresAt };
 }

@@ -81,7 +81,7 @@ export interface SessionRecord {
 
 export async function insertSession(
   db: Queries,
-  session: Omit<SessionRecord, "principal"> & { readonly principalId: number },
+  session: Omit<SessionRecord, "principal"> & { readonly principalId: number; readonly takenBy: string },
   at: number,
 ): Promise<void> {
   await db
@@ -96,6 +96,7 @@ export async function insertSession(
       created_at: at,
       expires_at: session.expiresAt,
       revoked_at: null,
+      taken_by: session.takenBy,
     })
     .execute();
 }

@@ -7,6 +7,7 @@ import { up as packageGroups } from "./migrations/0002-package-groups.ts";
 import { up as permissions } from "./migrations/0003-permissions.ts";
 import { up as changeNotices } from "./migrations/0004-change-notices.ts";
 import { up as eventsAndAudit } from "./migrations/0005-events-and-audit.ts";
+import { up as webIdentity } from "./migrations/0006-web-identity.ts";
 import { up as assetsOneByOne } from "./migrations/0007-assets-one-by-one.ts";
 import type { Schema } from "./schema.ts";
 
@@ -16,6 +17,7 @@ const MIGRATIONS: Readonly<Record<string, (db: Kysely<unknown>, engine: Engine) 
   "0003-permissions": permissions,
   "0004-change-notices": changeNotices,
   "0005-events-and-audit": eventsAndAudit,
+  "0006-web-identity": webIdentity,
   "0007-assets-one-by-one": assetsOneByOne,
 };
 
@@ -24,7 +26,12 @@ export async function migrate(db: Kysely<Schema>, engine: Engine): Promise<void>
   const migrations = Object.fromEntries(
     Object.entries(MIGRATIONS).map(([name, up]) => [name, { up: (on: Kysely<unknown>) => up(on, engine) }]),
   );
-  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve(migrations) },
+    // Numbers are given out when work begins: a later one may have been applied first, and none builds on another's tables.
+    allowUnorderedMigrations: true,
+  });
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) throw error;
 }

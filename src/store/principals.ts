@@ -34,6 +34,8 @@ export interface PrincipalRow {
   /** JSON of policy names. */
   readonly attached: string;
   readonly trust: string | null;
+  readonly session_seconds_max: number;
+  readonly applied_at: number | null;
   readonly created_at: number;
 }
 
@@ -48,6 +50,9 @@ export interface NewPrincipal {
   /** Names of ready or stored policies. */
   readonly attached?: readonly string[];
   readonly trust?: string;
+  readonly sessionSecondsMax?: number;
+  /** When a file of identities made it. */
+  readonly appliedAt?: number;
 }
 
 export async function countPrincipals(db: Queries): Promise<number> {
@@ -72,6 +77,10 @@ export async function insertPrincipal(db: Queries, principal: NewPrincipal, at: 
       policies: JSON.stringify(principal.policies),
       attached: JSON.stringify(principal.attached ?? []),
       trust: principal.trust ?? null,
+      ...(principal.sessionSecondsMax === undefined
+        ? {}
+        : { session_seconds_max: principal.sessionSecondsMax }),
+      applied_at: principal.appliedAt ?? null,
       created_at: at,
     })
     .returning("id")
@@ -126,14 +135,16 @@ export async function updatePrincipal(
     readonly attached?: readonly string[];
     readonly tags?: Readonly<Record<string, string>>;
     readonly trust?: string;
+    readonly sessionSecondsMax?: number;
   },
 ): Promise<void> {
-  const { policies, attached, tags, trust } = change;
+  const { policies, attached, tags, trust, sessionSecondsMax } = change;
   const set = {
     ...(policies === undefined ? {} : { policies: JSON.stringify(policies) }),
     ...(attached === undefined ? {} : { attached: JSON.stringify(attached) }),
     ...(tags === undefined ? {} : { tags: JSON.stringify(tags) }),
     ...(trust === undefined ? {} : { trust }),
+    ...(sessionSecondsMax === undefined ? {} : { session_seconds_max: sessionSecondsMax }),
   };
   if (Object.keys(set).length > 0) await db.updateTable("principal").set(set).where("id", "=", id).execute();
 }
@@ -206,6 +217,11 @@ export interface NamedPolicy {
   readonly document: string;
 }
 
+export interface NamedPolicyRow extends NamedPolicy {
+  /** When a file of identities made it; null: made by hand. */
+  readonly applied_at: number | null;
+}
+
 export async function findNamedPolicy(
   db: Queries,
   account: string,
@@ -219,20 +235,25 @@ export async function findNamedPolicy(
     .executeTakeFirst();
 }
 
-export async function listNamedPolicies(db: Queries): Promise<readonly NamedPolicy[]> {
+export async function listNamedPolicies(db: Queries): Promise<readonly NamedPolicyRow[]> {
   return db
     .selectFrom("identity_policy")
-    .select(["account", "name", "document"])
+    .select(["account", "name", "document", "applied_at"])
     .orderBy("account")
     .orderBy("name")
     .execute();
 }
 
 /** In place of the one of that name. */
-export async function putNamedPolicy(db: Queries, policy: NamedPolicy, at: number): Promise<void> {
+export async function putNamedPolicy(
+  db: Queries,
+  policy: NamedPolicy,
+  at: number,
+  appliedAt?: number,
+): Promise<void> {
   await db
     .insertInto("identity_policy")
-    .values({ ...policy, updated_at: at })
+    .values({ ...policy, updated_at: at, applied_at: appliedAt ?? null })
     .onConflict((c) =>
       c.columns(["account", "name"]).doUpdateSet({ document: policy.document, updated_at: at }),
     )

@@ -22,10 +22,33 @@ export interface Schema {
     attached: Generated<string>;
     /** Roles: the policy that says who may take it on. */
     trust: string | null;
+    /** Roles: how long a session of it may last. */
+    session_seconds_max: Generated<number>;
+    /** When a file of identities made it; null: made by hand. */
+    applied_at: number | null;
   };
   /** Which groups a user is in. */
   principal_member: { group_id: number; member_id: number };
-  identity_policy: { account: string; name: string; document: string; updated_at: number };
+  identity_policy: {
+    account: string;
+    name: string;
+    document: string;
+    updated_at: number;
+    applied_at: number | null;
+  };
+  /** OpenID Connect issuers whose tokens may be exchanged for a role's credentials. */
+  oidc_provider: {
+    /** arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH */
+    arn: string;
+    account: string;
+    url: string;
+    /** JSON array. */
+    audiences: string;
+    /** PEM. */
+    authorities: string | null;
+    created_at: number;
+    applied_at: number | null;
+  };
   /** Temporary credentials: a role that somebody has taken on. */
   session: {
     /** ASIA… */
@@ -41,6 +64,8 @@ export interface Schema {
     created_at: number;
     expires_at: number;
     revoked_at: number | null;
+    /** The ARN of the caller, or the issuer and subject of a web identity. */
+    taken_by: Generated<string>;
   };
   access_key: {
     id: string;

@@ -18,6 +18,8 @@ export interface FetcherOptions {
   readonly connectionsMax: number;
   /** PEM file of certificate authorities to trust besides Node's own. */
   readonly caFile: string | undefined;
+  /** PEM of more such authorities. */
+  readonly authorities?: string;
   /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are read. */
   readonly env: NodeJS.ProcessEnv;
 }
@@ -170,7 +172,7 @@ export function dropBody(body: Readable): void {
 
 async function openAgents(options: FetcherOptions): Promise<Agents> {
   const { Agent, EnvHttpProxyAgent, buildConnector, request } = await import("undici");
-  const secureContext = createSecureContext(await readAuthorities(options.caFile));
+  const secureContext = createSecureContext(await readAuthorities(options));
   const tls = { timeout: options.connectTimeoutMs, allowH2: false, secureContext };
   const { env } = options;
   const proxies = {
@@ -188,7 +190,8 @@ async function openAgents(options: FetcherOptions): Promise<Agents> {
   return { request, own: open(), guarded: open(guardedLookup), userAgent: options.userAgent() };
 }
 
-async function readAuthorities(caFile: string | undefined): Promise<{ ca?: string[] }> {
-  if (caFile === undefined) return {};
-  return { ca: [...getCACertificates("default"), await readFile(caFile, "utf8")] };
+async function readAuthorities({ caFile, authorities }: FetcherOptions): Promise<{ ca?: string[] }> {
+  const more = caFile === undefined ? [] : [await readFile(caFile, "utf8")];
+  if (authorities !== undefined) more.push(authorities);
+  return more.length === 0 ? {} : { ca: [...getCACertificates("default"), ...more] };
 }

@@ -91,11 +91,11 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 }
 
 /** Node has read NODE_EXTRA_CA_CERTS already: reading the same bundle again would only cost time. */
-function authoritiesOf({ SSL_CERT_FILE, NODE_EXTRA_CA_CERTS }: NodeJS.ProcessEnv): string | undefined {
+export function authoritiesOf({ SSL_CERT_FILE, NODE_EXTRA_CA_CERTS }: NodeJS.ProcessEnv): string | undefined {
   return SSL_CERT_FILE === NODE_EXTRA_CA_CERTS || SSL_CERT_FILE === "" ? undefined : SSL_CERT_FILE;
 }
 
-function ownVersion(): string {
+export function ownVersion(): string {
   const content: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   const version =
     typeof content === "object" && content !== null && "version" in content ? content.version : undefined;
