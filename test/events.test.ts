@@ -1,6 +1,6 @@
 // Events and audit from outside: what a webhook is told, what the journal shows, and that no secret is in either.
 import { spawn } from "node:child_process";
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -220,6 +220,32 @@ describe.each(ENGINES)("events and audit on %s", (engine) => {
       );
       expect(copied).toEqual([
         "Created other/from-outside@1.0.0 Published assetsAdded=1 metadataUpdated=true statusChanged=true",
+      ]);
+    });
+
+    test("10.3: assets that are added one by one", async () => {
+      const put = (assetName: string, unfinished: boolean) => () => {
+        const assetContent = Buffer.from(assetName);
+        const assetSHA256 = createHash("sha256").update(assetContent).digest("hex");
+        const tool = {
+          domain: DOMAIN,
+          repository: "repo",
+          namespace: "tools",
+          package: "tool",
+          packageVersion: "1",
+        };
+        return server.client.publishPackageVersion({
+          ...tool,
+          format: "generic",
+          ...{ assetName, assetContent, assetSHA256, unfinished },
+        });
+      };
+      expect(await eventsOf(1, put("a", true))).toEqual([
+        "Created repo/tool@1 Unfinished assetsAdded=1 metadataUpdated=true statusChanged=true",
+      ]);
+      expect(await eventsOf(1, put("b", true))).toEqual(["Updated repo/tool@1 Unfinished assetsAdded=1"]);
+      expect(await eventsOf(1, put("c", false))).toEqual([
+        "Updated repo/tool@1 Published assetsAdded=1 statusChanged=true",
       ]);
     });
 
