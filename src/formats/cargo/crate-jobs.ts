@@ -2,11 +2,14 @@
 import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 import { LRUCache } from "lru-cache";
+import { archiveFault } from "../../archives/archive.ts";
 import { Fault } from "../../core/faults.ts";
 import type { IndexFile } from "../format.ts";
 import type { CrateFacts, PublicSource, Rendered } from "./crate-text.ts";
 import { renderCrate } from "./crate-text.ts";
 import type { PublicLine } from "./index-line.ts";
+import type { CrateManifest } from "./manifest.ts";
+import { readManifest } from "./manifest.ts";
 import type { PublicCrate } from "./public-index.ts";
 import { readPublicCrate, spellingOf } from "./public-index.ts";
 
@@ -27,6 +30,8 @@ export interface Jobs {
     question: { name: string; file: IndexFile; version: string };
     answer: PublicLine | null | undefined;
   };
+  /** A large Cargo.toml out of a crate; `what` begins the refusal. */
+  manifest: { question: { bytes: Uint8Array; what: string }; answer: CrateManifest };
   /** How the public registry spells the name. */
   spelling: { question: { name: string; file: IndexFile }; answer: string | undefined };
 }
@@ -63,8 +68,19 @@ async function respond({ kind, question }: Job): Promise<Jobs[JobName]["answer"]
       const { listed, lines } = await read(question.file, question.name);
       return lines.get(question.version) ?? (listed.has(question.version) ? null : undefined);
     }
+    case "manifest":
+      return readPublished(question.bytes, question.what);
     default:
       return spellingOf(await readText(question.file, question.name), question.name);
+  }
+}
+
+/** Errors lose their class between threads, Faults do not. */
+function readPublished(bytes: Uint8Array, what: string): CrateManifest {
+  try {
+    return readManifest(bytes);
+  } catch (error) {
+    throw archiveFault(error, what);
   }
 }
 

@@ -5,6 +5,7 @@ import type { CrateFacts } from "../../../test/crates.ts";
 import { makeCrate } from "../../../test/crates.ts";
 import { ARCHIVE_LIMITS } from "../../archives/archive.ts";
 import { createCrateReader, MANIFEST_BYTES_MAX } from "./crate-reader.ts";
+import { documentWorker } from "./document-worker.ts";
 
 async function read(bytes: Buffer, limits = ARCHIVE_LIMITS) {
   const reader = createCrateReader("foo-1.0.0", limits);
@@ -54,6 +55,15 @@ test.each<[string, Partial<CrateFacts>, RegExp]>([
   ["another folder altogether", { version: "1.0.1" }, /does not lie/],
 ])("refused: %s", async (_, facts, words) => {
   await expect(read(await crate(facts))).rejects.toThrow(words);
+});
+
+test("a large manifest is read on the document thread, and refused in the same words", async () => {
+  const large = `#${"x".repeat(70_000)}\n`;
+  const found = await read(await crate({ toml: large }));
+  expect(found.version).toBe("1.0.0");
+  const broken = read(await crate({ manifest: `${large}[package` }));
+  await expect(broken).rejects.toThrow(/^The crate is refused: its Cargo\.toml cannot be read/);
+  await documentWorker.close();
 });
 
 test("refused: no manifest", async () => {

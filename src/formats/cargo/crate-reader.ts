@@ -2,6 +2,7 @@
 import { ARCHIVE_LIMITS, ArchiveError, type ArchiveLimits, archiveFault } from "../../archives/archive.ts";
 import type { TarSink } from "../../archives/tar.ts";
 import { createTgzReader } from "../../archives/tgz.ts";
+import { documentWorker } from "./document-worker.ts";
 import type { CrateManifest } from "./manifest.ts";
 import { readManifest } from "./manifest.ts";
 
@@ -15,6 +16,8 @@ export interface CrateReader {
 }
 
 export const MANIFEST_BYTES_MAX = 1024 * 1024;
+/** A larger one can take a second to parse, when it was made for that: then other requests do not wait for it. */
+const INLINE_BYTES_MAX = 64 * 1024;
 const WHAT = "The crate";
 
 /** `folder` is what everything must lie in. Memory: the decompressor's, the manifest, and the members' names. */
@@ -27,7 +30,10 @@ export function createCrateReader(folder: string, limits: ArchiveLimits = ARCHIV
       await reader.finish();
       try {
         if (pieces.length === 0) throw new ArchiveError(`it holds no ${folder}/Cargo.toml`);
-        return readManifest(Buffer.concat(pieces));
+        const bytes = Buffer.concat(pieces);
+        if (bytes.length > INLINE_BYTES_MAX)
+          return await documentWorker.ask("manifest", { bytes, what: WHAT });
+        return readManifest(bytes);
       } catch (error) {
         throw archiveFault(error, WHAT);
       }

@@ -444,6 +444,25 @@ describe("a public registry", () => {
     await expect(held).rejects.toThrow(/not found/i);
   });
 
+  test("C: its dl does not lead into a private network; only its own host and port are as it was configured", async () => {
+    const config = files?.get("/config.json") ?? "";
+    const elsewhere = createServer((_, res) => res.end("secret")).listen(0, "127.0.0.1");
+    await once(elsewhere, "listening");
+    await publicly("led-astray", "1.0.0");
+    const { port } = elsewhere.address() as AddressInfo;
+    files?.set("/config.json", JSON.stringify({ dl: `http://127.0.0.1:${port}/{crate}` }));
+    try {
+      const answer = await ask("api/v1/crates/led-astray/1.0.0/download", {}, "app");
+      expect([answer.status, await detail(answer)]).toEqual([502, expect.stringMatching(/public:crates-io/)]);
+      files?.set("/config.json", JSON.stringify({ dl: "file:///etc/passwd" }));
+      expect((await ask("api/v1/crates/led-astray/1.0.0/download", {}, "app")).status).toBe(502);
+    } finally {
+      files?.set("/config.json", config);
+      elsewhere.close();
+    }
+    expect((await ask("api/v1/crates/led-astray/1.0.0/download", {}, "app")).status).toBe(200);
+  });
+
   test("lines that cannot be read hide no others", async () => {
     await publicly("some-broken", "1.0.0");
     const path = "/so/me/some-broken";
