@@ -12,12 +12,15 @@ import { cargoClients } from "./suites/cargo-clients.ts";
 import { durability } from "./suites/durability.ts";
 import { genericClients } from "./suites/generic-clients.ts";
 import { login } from "./suites/login.ts";
+import { mavenClients } from "./suites/maven-clients.ts";
 import { npmClients } from "./suites/npm-clients.ts";
 import { npmProxy } from "./suites/npm-proxy.ts";
 import { npmWire } from "./suites/npm-wire.ts";
 import { originMatrix } from "./suites/origin-matrix.ts";
 import { pypiClients } from "./suites/pypi-clients.ts";
+import { pythonOrigin } from "./suites/python-origin.ts";
 import { refusals } from "./suites/refusals.ts";
+import { rubyClients } from "./suites/ruby-clients.ts";
 import { terraform } from "./suites/terraform.ts";
 
 const suites: Readonly<Record<string, Suite>> = {
@@ -27,8 +30,11 @@ const suites: Readonly<Record<string, Suite>> = {
   "aws-clients": awsClients,
   "npm-wire": npmWire,
   "generic-clients": genericClients,
+  "maven-clients": mavenClients,
   "pypi-clients": pypiClients,
+  "python-origin": pythonOrigin,
   "cargo-clients": cargoClients,
+  "ruby-clients": rubyClients,
   refusals,
   terraform,
   durability,

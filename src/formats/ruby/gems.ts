@@ -43,9 +43,7 @@ const INFO_BYTES_MAX = 64 * 1024 * 1024;
 export function createGems(registry: Registry): Gems {
   const known = new LRUCache<string, Omit<HeldGems, "key">>({ max: KNOWN_MAX });
 
-  async function localGems(
-    view: PackageView,
-  ): Promise<{
+  async function localGems(view: PackageView): Promise<{
     readonly gems: ShownGem[];
     readonly rows: readonly VersionRow[];
     readonly files: Set<string>;

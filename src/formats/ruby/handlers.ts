@@ -129,7 +129,9 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
     for (const name of wanted) {
       const key = parseName(name);
       if (key === undefined) continue;
-      for (const gem of (await shownOf(request, key)).shown) found.push([name, gem]);
+      const { view, shown } = await shownOf(request, key);
+      if (shown.length === 0 && view.trouble !== undefined) throw view.trouble;
+      for (const gem of shown) found.push([name, gem]);
     }
     if (form === "marshal") return sendIndex(request, "application/octet-stream", renderDependencies(found));
     sendJson(
