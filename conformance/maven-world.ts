@@ -9,10 +9,10 @@ import {
   GetAuthorizationTokenCommand,
   GetRepositoryEndpointCommand,
   ListPackageVersionsCommand,
-  PutPackageOriginConfigurationCommand,
-  UpdatePackageGroupOriginConfigurationCommand,
   type PackageGroupOriginRestrictionMode,
   type PackageGroupOriginRestrictionType,
+  PutPackageOriginConfigurationCommand,
+  UpdatePackageGroupOriginConfigurationCommand,
 } from "@aws-sdk/client-codeartifact";
 import type { Domain, Setting } from "./api.ts";
 import type { Registry } from "./clients/client.ts";
@@ -28,16 +28,27 @@ export async function mavenRegistry({ client, name: domain }: Domain, repository
   return { url, token };
 }
 
-export function request({ url, token }: Registry, method: string, path: string, body?: string): Promise<Answer> {
+export function request(
+  { url, token }: Registry,
+  method: string,
+  path: string,
+  body?: string,
+): Promise<Answer> {
   const headers = { authorization: `Bearer ${token}` };
   return send(url + path, { method, headers, ...(body === undefined ? {} : { body }) });
 }
 
 /** The versions that maven-metadata.xml lists; none for a 404. */
 export async function listed(registry: Registry, artifact: string, group = GROUP): Promise<string[]> {
-  const { status, text } = await request(registry, "GET", `${group.replaceAll(".", "/")}/${artifact}/maven-metadata.xml`);
+  const { status, text } = await request(
+    registry,
+    "GET",
+    `${group.replaceAll(".", "/")}/${artifact}/maven-metadata.xml`,
+  );
   if (status !== 200 && status !== 404) throw new Error(`${status} ${text}`);
-  return status === 404 ? [] : [...text.matchAll(/<version>([^<]+)</g)].map(([, version]) => version as string);
+  return status === 404
+    ? []
+    : [...text.matchAll(/<version>([^<]+)</g)].map(([, version]) => version as string);
 }
 
 const coordinates = (domain: string, repository: string, artifact: string) =>
@@ -50,7 +61,11 @@ export async function statuses({ client, name }: Domain, repository: string, art
   return Object.fromEntries(versions.map(({ version = "", status }) => [version, status]));
 }
 
-export async function settings({ client, name }: Domain, repository: string, artifact: string): Promise<string | undefined> {
+export async function settings(
+  { client, name }: Domain,
+  repository: string,
+  artifact: string,
+): Promise<string | undefined> {
   const answer = await client
     .send(new DescribePackageCommand(coordinates(name, repository, artifact)))
     .catch(() => undefined);
@@ -85,7 +100,12 @@ export async function group(
     repositoryName,
   }));
   await client.send(
-    new UpdatePackageGroupOriginConfigurationCommand({ domain, packageGroup, restrictions, addAllowedRepositories }),
+    new UpdatePackageGroupOriginConfigurationCommand({
+      domain,
+      packageGroup,
+      restrictions,
+      addAllowedRepositories,
+    }),
   );
 }
 
@@ -138,7 +158,12 @@ export function metadataOf(artifact: string, versions: readonly string[]): strin
 }
 
 /** A release over plain HTTP; gives the first refusal, else the last answer. */
-export async function putRelease(registry: Registry, artifact: string, version: string, content = `${artifact} ${version}`): Promise<Answer> {
+export async function putRelease(
+  registry: Registry,
+  artifact: string,
+  version: string,
+  content = `${artifact} ${version}`,
+): Promise<Answer> {
   const folder = `${GROUP.replaceAll(".", "/")}/${artifact}`;
   const jar = await request(registry, "PUT", `${folder}/${version}/${artifact}-${version}.jar`, content);
   if (jar.status >= 300) return jar;
@@ -147,5 +172,9 @@ export async function putRelease(registry: Registry, artifact: string, version: 
 }
 
 export function getJar(registry: Registry, artifact: string, version: string): Promise<Answer> {
-  return request(registry, "GET", `${GROUP.replaceAll(".", "/")}/${artifact}/${version}/${artifact}-${version}.jar`);
+  return request(
+    registry,
+    "GET",
+    `${GROUP.replaceAll(".", "/")}/${artifact}/${version}/${artifact}-${version}.jar`,
+  );
 }

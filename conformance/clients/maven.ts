@@ -1,6 +1,6 @@
 // Maven and what else speaks to Maven repositories, each with a HOME, a local repository and settings of its own.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Skip } from "../checks.ts";
 import { writeFiles } from "../packages.ts";
@@ -59,7 +59,7 @@ export async function systemMaven(folder: string, registry: Registry): Promise<M
     env: { ...plainEnv(), PATH: plainPath() },
   });
   if (code !== 0) throw new Skip(`there is no mvn: ${lastLine(output)}`);
-  return openMaven("mvn", /Apache Maven (\S+)/.exec(output)?.[1] ?? "?", folder, registry);
+  return openMaven("mvn", /Apache Maven (\d[\w.-]*)/.exec(output)?.[1] ?? "?", folder, registry);
 }
 
 /** A current Maven, fetched with the given one through its repository, once. */
@@ -115,8 +115,17 @@ export function deployFile(
 }
 
 /** Gradle resolves these; gives the names of the files. Throws Skip where there is none. */
-export async function gradleResolves(folder: string, { url, token }: Registry, artifacts: readonly string[]): Promise<string[]> {
-  const env = { ...plainEnv(), PATH: plainPath(), HOME: folder, GRADLE_USER_HOME: join(folder, "gradle-home") };
+export async function gradleResolves(
+  folder: string,
+  { url, token }: Registry,
+  artifacts: readonly string[],
+): Promise<string[]> {
+  const env = {
+    ...plainEnv(),
+    PATH: plainPath(),
+    HOME: folder,
+    GRADLE_USER_HOME: join(folder, "gradle-home"),
+  };
   mkdirSync(folder, { recursive: true });
   const { code, output } = await run(["gradle", "--version"], { cwd: folder, env });
   if (code !== 0) throw new Skip(`there is no gradle: ${lastLine(output)}`);
@@ -130,7 +139,9 @@ dependencies { ${lines} }
 task show { doLast { configurations.compileClasspath.files.each { println 'file: ' + it.name } } }
 `,
   });
-  const result = succeeded(await run(["gradle", "--no-daemon", "-q", "show"], { cwd: folder, env, timeoutMs: TIMEOUT_MS }));
+  const result = succeeded(
+    await run(["gradle", "--no-daemon", "-q", "show"], { cwd: folder, env, timeoutMs: TIMEOUT_MS }),
+  );
   return [...result.stdout.matchAll(/^file: (.*)$/gm)].map(([, name]) => name as string);
 }
 
@@ -143,8 +154,14 @@ export async function coursierResolves(
 ): Promise<string[]> {
   const tools = join(cacheFolder, `coursier-${COURSIER}`);
   if (!existsSync(join(tools, "done"))) {
-    writeFiles(tools, { "pom.xml": projectOf("coursier", "1", [["io.get-coursier", "coursier-cli_2.13", COURSIER]]) });
-    const result = await maven.run(tools, `${COPY}:copy-dependencies`, `-DoutputDirectory=${join(tools, "jars")}`);
+    writeFiles(tools, {
+      "pom.xml": projectOf("coursier", "1", [["io.get-coursier", "coursier-cli_2.13", COURSIER]]),
+    });
+    const result = await maven.run(
+      tools,
+      `${COPY}:copy-dependencies`,
+      `-DoutputDirectory=${join(tools, "jars")}`,
+    );
     if (result.code !== 0) throw new Skip(`coursier cannot be had: ${errorOf(result)}`);
     writeFileSync(join(tools, "done"), "");
   }
@@ -190,8 +207,4 @@ export function projectOf(
 <properties><maven.compiler.source>11</maven.compiler.source><maven.compiler.target>11</maven.compiler.target><project.build.sourceEncoding>UTF-8</project.build.sourceEncoding></properties>
 <dependencies>${list}</dependencies>${distribution}</project>
 `;
-}
-
-export function readText(...path: string[]): string {
-  return readFileSync(join(...path), "utf8");
 }
