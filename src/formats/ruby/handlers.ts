@@ -237,7 +237,7 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
 
   return {
     handle(request) {
-      const match = router.match(request.method, request.segments);
+      const match = router.match(request.method, withoutEmptyStart(request.segments));
       if (match === undefined)
         throw notFound(`There is nothing at '${request.segments.join("/").slice(0, 300)}' in a gem server.`);
       return match.handler(request, match.params);
@@ -247,6 +247,11 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
       body: `${printable(message)}\n`,
     }),
   };
+}
+
+/** `gem push --host URL/` asks for `URL//api/v1/gems`. */
+function withoutEmptyStart(segments: readonly string[]): readonly string[] {
+  return segments.length > 1 && segments[0] === "" ? segments.slice(1) : segments;
 }
 
 function factsFor({ name }: PackageKey, { facts, line }: ShownGem): GemFacts {

@@ -219,6 +219,11 @@ describe("the door", () => {
     expect(await answer.text()).toContain("'big-kit'");
   });
 
+  test("a push to the address with its trailing slash arrives, as gem sends it", async () => {
+    const body = new Uint8Array(await makeGem({ name: "slashed", version: "1.0.0" }));
+    expect((await send("/api/v1/gems", { method: "POST", body })).status).toBe(200);
+  });
+
   test("what is not a gem is refused in plain text, and nothing is kept", async () => {
     const answer = await send("api/v1/gems", { method: "POST", body: "not a gem" });
     expect([answer.status, answer.headers.get("content-type")]).toEqual([400, "text/plain; charset=utf-8"]);
