@@ -1,10 +1,11 @@
 // What a held crate says beyond its installation: its direct dependencies and its readme (spec 5.8.4, 5.8.5).
 import { ARCHIVE_LIMITS } from "../../archives/archive.ts";
 import { createTgzReader } from "../../archives/tgz.ts";
-import type { Dependency, VersionRow } from "../../registry/registry.ts";
+import type { Dependency, VersionMetadata, VersionRow } from "../../registry/registry.ts";
 import type { HeldAssets } from "../format.ts";
 import { readAbout } from "./crate-text.ts";
 import { isLine } from "./index-line.ts";
+import type { About } from "./manifest.ts";
 
 /** In the index's own order; the type is cargo's kind: `normal`, `build`, `dev`. A renamed one goes by its own name. */
 export function dependencies({ brief }: Pick<VersionRow, "brief">): readonly Dependency[] {
@@ -53,4 +54,16 @@ export async function readme(
   }
   const [best] = [...found.keys()].toSorted(); // readme.md comes before readme.txt
   return best === undefined ? undefined : Buffer.concat(found.get(best) ?? []).toString("utf8");
+}
+
+/** What DescribePackageVersion tells (spec 1.6.1, 1.6.5). A licence expression is one licence's name. */
+export function describe(about: About, name: string): VersionMetadata {
+  const license = about.license ?? about.licenseFile;
+  return {
+    displayName: name,
+    ...(about.description === undefined ? {} : { summary: about.description.trim() }),
+    ...(about.homepage === undefined ? {} : { homePage: about.homepage }),
+    ...(about.repository === undefined ? {} : { sourceCodeRepository: about.repository }),
+    ...(license === undefined ? {} : { licenses: [{ name: license }] }),
+  };
 }

@@ -65,8 +65,8 @@ async function lines(path: string, repository = "own") {
     .map((line) => JSON.parse(line) as { name: string; vers: string; yanked: boolean; pubtime?: string });
 }
 /** Adds versions of a crate to the public registry. */
-async function publicly(name: string, version: string, more: object = {}, content = ""): Promise<Buffer> {
-  const crate = await makeCrate({ name, version, files: { "src/content.rs": content } });
+async function publicly(name: string, version: string, more: object = {}, toml = ""): Promise<Buffer> {
+  const crate = await makeCrate({ name, version, toml });
   const lower = name.toLowerCase();
   const path = `/${lower.slice(0, 2)}/${lower.slice(2, 4)}/${lower}`;
   files?.set(path, `${String(files.get(path) ?? "")}${indexLine(name, version, crate, more)}\n`);
@@ -442,6 +442,24 @@ describe("a public registry", () => {
       package: "tampered",
     });
     await expect(held).rejects.toThrow(/not found/i);
+  });
+
+  test("1.6.5: a crate tells itself what the index does not, once it is here; one that cannot be read tells nothing", async () => {
+    const toml = 'description = "from outside"\nlicense = "MIT"';
+    await publicly("tells-more", "1.0.0", {}, toml);
+    const odd = await makeCrate({ name: "other-name", version: "1.0.0", toml });
+    files?.set("/te/ll/tells-less", `${indexLine("tells-less", "1.0.0", odd)}\n`);
+    files?.set("/dl/tells-less/1.0.0/download", odd);
+    const tell = async (name: string) => {
+      const answer = await ask(`api/v1/crates/${name}/1.0.0/download`, {}, "app");
+      await answer.arrayBuffer(); // its last byte comes when the version is recorded
+      const coordinates = { domain: DOMAIN, repository: "app", format: "cargo", package: name } as const;
+      return (await server.client.describePackageVersion({ ...coordinates, packageVersion: "1.0.0" }))
+        .packageVersion;
+    };
+    expect(await tell("tells-more")).toMatchObject({ summary: "from outside", licenses: [{ name: "MIT" }] });
+    expect(await tell("tells-less")).not.toHaveProperty("summary");
+    expect((await lines("te/ll/tells-more", "app"))[0]?.vers).toBe("1.0.0");
   });
 
   test("C: its dl does not lead into a private network; only its own host and port are as it was configured", async () => {

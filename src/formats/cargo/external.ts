@@ -2,7 +2,17 @@
 import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 import { Fault } from "../../core/faults.ts";
-import type { ExternalFormat, IndexFile, ReadOutside } from "../format.ts";
+import type {
+  AssetBytes,
+  ExternalAsset,
+  ExternalFormat,
+  ExternalVersion,
+  IndexFile,
+  InsideAsset,
+  ReadOutside,
+} from "../format.ts";
+import { describe } from "./contents.ts";
+import { createCrateReader } from "./crate-reader.ts";
 import { documentWorker } from "./document-worker.ts";
 import { assetName, indexPath } from "./names.ts";
 import { fileUrl } from "./public-index.ts";
@@ -39,7 +49,34 @@ export const external: ExternalFormat = {
       brief: JSON.stringify(found.line),
     };
   },
+  inside: lookInside,
 };
+
+/** A whole crate's bytes are read in pieces of this size. */
+const PIECE_BYTES = 256 * 1024;
+
+/** What the index does not tell: description, licence, addresses. A crate that is not what it should be tells nothing. */
+async function lookInside(
+  { version, brief }: ExternalVersion,
+  { name: file }: ExternalAsset,
+  { size, readAt }: AssetBytes,
+): Promise<InsideAsset> {
+  const folder = file.slice(0, -".crate".length);
+  const reader = createCrateReader(folder);
+  try {
+    for (let at = 0; at < size; at += PIECE_BYTES)
+      await reader.write(await readAt(at, Math.min(PIECE_BYTES, size - at)));
+    const { about, ...manifest } = await reader.finish();
+    if (assetName(manifest.name, manifest.version) !== file || manifest.version !== version) return {};
+    const metadata = describe(about, manifest.name);
+    return { texts: { metadata, document: JSON.stringify(about), brief } };
+  } catch (error) {
+    if (error instanceof Fault) return {};
+    throw error;
+  } finally {
+    reader.destroy();
+  }
+}
 
 /** Only what the thread needs: an index may carry more than can be sent to it. */
 export function plain({ connection, file, gzip, digest, url }: IndexFile): IndexFile {

@@ -2,17 +2,18 @@
 import type { BlobWriter, StagedBlob } from "../../blobs/blob-store.ts";
 import type { PackageKey } from "../../core/coordinates.ts";
 import { Fault, invalid } from "../../core/faults.ts";
-import type { Registry, VersionMetadata } from "../../registry/registry.ts";
+import type { Registry } from "../../registry/registry.ts";
 import { sendJson } from "../answers.ts";
 import { bodyChunks } from "../body.ts";
 import type { DoorRequest, FormatLimits } from "../format.ts";
 import { agree } from "./agreement.ts";
 import { refuseCollisions } from "./collisions.ts";
+import { describe } from "./contents.ts";
 import type { CrateReader } from "./crate-reader.ts";
 import { createCrateReader } from "./crate-reader.ts";
 import type { IndexLine } from "./index-line.ts";
 import { type Json, textOf } from "./json.ts";
-import type { About, CrateManifest } from "./manifest.ts";
+import type { CrateManifest } from "./manifest.ts";
 import { assetName, checkPublishedName, checkPublishedVersion } from "./names.ts";
 import { createPublishBodyReader, METADATA_BYTES_MAX } from "./publish-body.ts";
 
@@ -143,16 +144,4 @@ function refuseDisagreement(found: readonly string[]): void {
     `The metadata sent does not agree with Cargo.toml in the crate: ${found.slice(0, DIFFERENCES_SHOWN).join("; ")}.${more}`,
     { reason: "FIELD_VALIDATION_FAILED" },
   );
-}
-
-/** What DescribePackageVersion tells (spec 1.6.1, 1.6.5). A licence expression is one licence's name. */
-function describe(about: About, name: string): VersionMetadata {
-  const license = about.license ?? about.licenseFile;
-  return {
-    displayName: name,
-    ...(about.description === undefined ? {} : { summary: about.description.trim() }),
-    ...(about.homepage === undefined ? {} : { homePage: about.homepage }),
-    ...(about.repository === undefined ? {} : { sourceCodeRepository: about.repository }),
-    ...(license === undefined ? {} : { licenses: [{ name: license }] }),
-  };
 }
