@@ -11,6 +11,7 @@ import { api } from "./scenarios/api.ts";
 import { fairness } from "./scenarios/clients.ts";
 import { memory, startUp } from "./scenarios/footprint.ts";
 import { install } from "./scenarios/install.ts";
+import { maven } from "./scenarios/maven.ts";
 import { growth, publishNew } from "./scenarios/publishes.ts";
 import { readHuge, readSmall, readTarballs } from "./scenarios/reads.ts";
 import { type Contestant, newPlace, start } from "./servers.ts";
@@ -27,6 +28,7 @@ const scenarios: Record<string, (stage: Stage) => Promise<void>> = {
   publishes: publishNew,
   growth,
   install,
+  maven,
   api,
 };
 const usage = `npm run bench -- [--only ${Object.keys(scenarios).join(",")}] [--rounds 5] [--out FILE]`;
