@@ -1,6 +1,6 @@
 // The only place that constructs anything; reads as a list.
 import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Authenticate } from "./aws/dispatch.ts";
 import { createAwsDoor } from "./aws/dispatch.ts";
@@ -11,6 +11,7 @@ import { createDiskStore } from "./blobs/disk.ts";
 import type { Config } from "./config.ts";
 import { createConnections } from "./connections.ts";
 import type { PackageFormat } from "./core/coordinates.ts";
+import type { Log } from "./core/log.ts";
 import { createDoors } from "./doors.ts";
 import { startAuditRecorder } from "./events/audit-recorder.ts";
 import type { Dispatcher } from "./events/dispatcher.ts";
@@ -27,15 +28,18 @@ import { createLog } from "./http/log.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { createHttpServer } from "./http/server.ts";
+import { applyManifest } from "./identity/apply.ts";
 import { ensureAdministrator } from "./identity/first-start.ts";
 import type { Identities } from "./identity/identify.ts";
 import { createIdentities } from "./identity/identify.ts";
+import { readManifest } from "./identity/manifest.ts";
 import { createSigV4Verifier } from "./identity/sigv4.ts";
 import { createCatalog } from "./registry/catalog.ts";
 import { BlobClaims, sweepBlobs } from "./registry/collect.ts";
 import { createRegistry } from "./registry/create.ts";
 import type { RegistryDeps } from "./registry/deps.ts";
 import { Generations } from "./registry/generations.ts";
+import type { Database } from "./store/database.ts";
 import { openDatabase } from "./store/database.ts";
 import { deleteExpiredTokens } from "./store/identities.ts";
 import { settingOnce } from "./store/settings.ts";
@@ -69,6 +73,7 @@ export async function startApp(config: Config, known: readonly Format[] = FORMAT
   if (await ensureAdministrator(database, config.account, join(config.data, "credentials"), now())) {
     log.info({ file: join(config.data, "credentials") }, "first start: wrote the administrator's access key");
   }
+  if (config.identities !== undefined) await applyIdentities(database, config.identities, config, log);
   await deleteExpiredTokens(database.read, now());
   const pagingKey = Buffer.from(
     await settingOnce(database, "paging-key", () => randomBytes(32).toString("base64")),
@@ -194,6 +199,18 @@ export async function startApp(config: Config, known: readonly Format[] = FORMAT
       await database.close();
     },
   };
+}
+
+/** A file that cannot be applied stops the start: identities that are half as wanted would be found out too late. */
+async function applyIdentities(database: Database, file: string, config: Config, log: Log): Promise<void> {
+  try {
+    const manifest = readManifest(await readFile(file, "utf8"), file, config.account);
+    const changes = await applyManifest(database, manifest, { actor: "server", now: Date.now() });
+    for (const change of changes) log.info(change, "identities: changed as the file says");
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
 }
 
 const DAY_MS = 24 * 60 * 60_000;

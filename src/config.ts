@@ -18,6 +18,8 @@ export interface Config {
   readonly publicUrl: string | undefined;
   /** External connection name → URL, as configured here (not what was discovered). */
   readonly upstreams: Readonly<Record<string, string>>;
+  /** Absolute: the file of identities that is applied at start. */
+  readonly identities: string | undefined;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly assetBytesMax: number;
   readonly npmRequestBytesMax: number;
@@ -70,6 +72,11 @@ export const SETTINGS: readonly Setting[] = [
     name: "public-url",
     argument: "URL",
     help: "how clients reach this server, where a proxy stands in front",
+  },
+  {
+    name: "identities",
+    argument: "FILE",
+    help: "YAML or JSON file of users, groups, roles, policies and OIDC issuers, applied at every start",
   },
   { name: "log-level", argument: "LEVEL", help: "debug, info, warn or error (default info)" },
   { name: "asset-bytes-max", argument: "BYTES", help: "largest asset (default 5 GiB)" },
@@ -156,6 +163,7 @@ export function loadConfig(flags: Flags, env: NodeJS.ProcessEnv, cwd: string): C
       ...upstreamsFromEnv(env),
       ...pairs((flags.upstream ?? []) as readonly string[]),
     },
+    identities: text("identities") === undefined ? undefined : resolve(cwd, text("identities") as string),
     logLevel: read(
       "log-level",
       v.picklist(["debug", "info", "warn", "error"], "must be debug, info, warn or error"),

@@ -1,6 +1,7 @@
 // The command line: one file per command; a mistake is one line on standard error and exit code 2.
 import { Command, CommanderError } from "commander";
 import { credentialCommand } from "./credential.ts";
+import { identitiesCommand } from "./identities.ts";
 import { journalCommand } from "./journal.ts";
 import { loginCommand, logoutCommand } from "./login.ts";
 import { oidcCommand } from "./oidc.ts";
@@ -25,6 +26,7 @@ const program = new Command("portcullis")
   .addCommand(policyCommand())
   .addCommand(oidcCommand())
   .addCommand(sessionCommand())
+  .addCommand(identitiesCommand())
   .addCommand(tokenCommand())
   .addCommand(loginCommand())
   .addCommand(logoutCommand())

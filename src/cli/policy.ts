@@ -5,7 +5,7 @@ import { parsePolicy } from "../core/policy-document.ts";
 import { READY_POLICIES } from "../core/ready-policies.ts";
 import { keepAdministrators } from "../identity/guard.ts";
 import type { PrincipalName } from "../identity/manage.ts";
-import { attach, deletePolicy, ManageError } from "../identity/manage.ts";
+import { attach, checkPolicyName, deletePolicy, ManageError } from "../identity/manage.ts";
 import { recordIdentity } from "../identity/record.ts";
 import { findNamedPolicy, listNamedPolicies, putNamedPolicy } from "../store/principals.ts";
 import type { PlaceOptions } from "./database.ts";
@@ -53,10 +53,7 @@ function putCommand(verb: string, description: string, replace: boolean): Comman
     .action(async (name: string, file: string, options: ForceOptions) => {
       const document = await readFile(file, "utf8");
       parsePolicy(document, "identity");
-      if (!/^[\w+=,.@-]{1,128}$/.test(name) || name.endsWith(".json"))
-        throw new ManageError(`'${name}' cannot be a policy's name`);
-      if (READY_POLICIES.has(name))
-        throw new ManageError(`'${name}' is one of the ready policies; choose another name`);
+      checkPolicyName(name);
       await withDatabase(options, (database, { account }) =>
         database.write(async (tx) => {
           const known = (await findNamedPolicy(tx, account, name)) !== undefined;

@@ -219,7 +219,7 @@ function checkCondition({ Condition }: PolicyStatement, where: string, variables
       `Condition of ${where} must be an object of operators, each an object of keys and values`,
     );
   for (const key of Object.values(Condition).flatMap((keys) => Object.keys(keys))) {
-    if (!/^[\w-]+:\S.*$/.test(key)) throw malformed(`'${key}' of ${where} is no condition key`);
+    if (!/^[\w.~%/-]+:\S.*$/.test(key)) throw malformed(`'${key}' of ${where} is no condition key`);
   }
   for (const text of Object.values(Condition).flatMap((keys) => Object.values(keys).flat()))
     if (typeof text === "string") checkVariables(text, where, variables);

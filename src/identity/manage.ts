@@ -53,6 +53,14 @@ export function checkSessionSeconds(seconds: number): void {
     throw new ManageError(`the longest session of a role is 3600 to ${SESSION_SECONDS_MAX} seconds`);
 }
 
+/** Throws ManageError when no policy may be stored under the name. */
+export function checkPolicyName(name: string): void {
+  if (!/^[\w+=,.@-]{1,128}$/.test(name) || name.endsWith(".json"))
+    throw new ManageError(`'${name}' cannot be a policy's name`);
+  if (READY_POLICIES.has(name))
+    throw new ManageError(`'${name}' is one of the ready policies; choose another name`);
+}
+
 /** Throws ManageError when there is one of that name. */
 export async function createPrincipal(
   tx: Queries,
