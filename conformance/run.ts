@@ -22,6 +22,7 @@ import { pythonOrigin } from "./suites/python-origin.ts";
 import { refusals } from "./suites/refusals.ts";
 import { rubyClients } from "./suites/ruby-clients.ts";
 import { terraform } from "./suites/terraform.ts";
+import { webIdentity } from "./suites/web-identity.ts";
 
 const suites: Readonly<Record<string, Suite>> = {
   "npm-clients": npmClients,
@@ -39,6 +40,7 @@ const suites: Readonly<Record<string, Suite>> = {
   terraform,
   durability,
   login,
+  "web-identity": webIdentity,
 };
 
 const usage = `usage: node conformance/run.ts [suite ...] [--endpoint URL --credentials FILE] [--keep]
