@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Measured } from "./load.ts";
 import type { Name } from "./servers.ts";
 
-/** Something the issue asks for: judged on the gain over Verdaccio, or on Portcullis' own figure. */
+/** Something the issue asks for: judged on the gain over the peer, or on Portcullis' own figure. */
 export interface Floor {
   text: string;
   of: "gain" | "own";
@@ -77,9 +77,9 @@ export function render(head: Head, rows: Row[]): string {
       "Scenario",
       "Measure",
       "Portcullis",
-      "Verdaccio",
+      "Peer",
       "nginx",
-      "vs. Verdaccio",
+      "vs. peer",
       "vs. nginx",
       "Floor",
       "Holds",
@@ -104,14 +104,16 @@ ${contestants.join(", ")}. Load: ${generator}. ${pinning} Loopback.
 Median (min–max) of ${rounds} alternating rounds (fewer for growth, install and memory); each contestant starts afresh for each scenario.
 The ratios are formed round by round; above 1 Portcullis is better. CPU is user + system time of the server's whole process tree.
 Portcullis checks a token on every request and fsyncs what it acknowledges; Verdaccio's readers are anonymous and it never
-fsyncs; nginx serves the same bytes as files, with neither rules nor lookup: a bound, not a competitor.
+fsyncs; nginx serves the same bytes as files, with neither rules nor lookup: a bound, not a competitor. The peer is Verdaccio,
+in rows of Python packages pypiserver.
 `;
 }
 
 function rowCells(row: Row): string[] {
   const of = (name: Name) => row.samples.get(name) ?? [];
-  const gain = ratios(row, "Verdaccio");
-  const [own, peer, bound] = [of("Portcullis"), of("Verdaccio"), of("nginx")];
+  const rival = peerOf(row);
+  const gain = ratios(row, rival);
+  const [own, peer, bound] = [of("Portcullis"), of(rival), of("nginx")];
   const judged = row.floor && (row.floor.of === "own" ? own : gain);
   const holds = judged?.length
     ? row.floor?.holds(median(judged))
@@ -122,6 +124,11 @@ function rowCells(row: Row): string[] {
       : "";
   const figures = [own, peer, bound, gain, ratios(row, "nginx")].map(spread);
   return [row.scenario, row.measure, ...figures, row.floor?.text ?? "", holds];
+}
+
+/** Verdaccio, unless the row is of packages that it does not serve. */
+function peerOf({ samples }: Row): Name {
+  return [...samples.keys()].find((name) => name !== "Portcullis" && name !== "nginx") ?? "Verdaccio";
 }
 
 /** How many times better Portcullis was than `other`, for each round that both have. */

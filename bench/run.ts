@@ -13,6 +13,7 @@ import { memory, startUp } from "./scenarios/footprint.ts";
 import { install } from "./scenarios/install.ts";
 import { maven } from "./scenarios/maven.ts";
 import { growth, publishNew } from "./scenarios/publishes.ts";
+import { readPython } from "./scenarios/python.ts";
 import { readHuge, readSmall, readTarballs } from "./scenarios/reads.ts";
 import { type Contestant, newPlace, start } from "./servers.ts";
 import type { Stage } from "./stage.ts";
@@ -30,6 +31,7 @@ const scenarios: Record<string, (stage: Stage) => Promise<void>> = {
   install,
   maven,
   api,
+  python: readPython,
 };
 const usage = `npm run bench -- [--only ${Object.keys(scenarios).join(",")}] [--rounds 5] [--out FILE]`;
 const limitMs = 90 * 60_000;

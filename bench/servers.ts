@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort, hasEnded, stop } from "./processes.ts";
 
-export type Name = "Portcullis" | "Verdaccio" | "nginx";
+export type Name = "Portcullis" | "Verdaccio" | "pypiserver" | "nginx";
 
 /** A running server, ready for load. */
 export interface Server {
