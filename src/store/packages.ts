@@ -1,6 +1,6 @@
 // Rows of packages: a name in one repository, its origin settings, its tags, and the revision that documents hang on.
 import { type ExpressionBuilder, sql } from "kysely";
-import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
+import { type PackageFormat, type PackageKey, packagePath } from "../core/coordinates.ts";
 import type { OriginSettings, Restriction } from "../core/origin.ts";
 import type { Queries } from "./database.ts";
 import type { Schema } from "./schema.ts";
@@ -277,15 +277,25 @@ export async function listPackageKeys(
   after: { readonly namespace: string; readonly name: string } | undefined,
   limit: number,
 ): Promise<readonly PackageKey[]> {
-  let query = db
-    .selectFrom("package")
-    .select(["namespace", "name"])
-    .distinct()
-    .where("format", "=", format)
-    .where("repository_id", "in", repositoryIds);
-  if (after !== undefined) {
-    query = query.where((e) => e(e.refTuple("namespace", "name"), ">", e.tuple(after.namespace, after.name)));
+  const found = new Map<string, PackageKey>();
+  // One repository at a time: each is a seek in an index that is in this order already.
+  for (const repositoryId of repositoryIds) {
+    const records = await listPackages(
+      db,
+      repositoryId,
+      { format },
+      after === undefined ? undefined : { format, ...after },
+      limit,
+    );
+    for (const { key } of records) found.set(packagePath(key), key);
   }
-  const rows = await query.orderBy("namespace").orderBy("name").limit(limit).execute();
-  return rows.map(({ namespace, name }) => ({ format, namespace, name }));
+  return [...found.values()].toSorted(byName).slice(0, limit);
+}
+
+/** As both databases order the two columns: by bytes. */
+function byName(a: PackageKey, b: PackageKey): number {
+  return (
+    Buffer.compare(Buffer.from(a.namespace), Buffer.from(b.namespace)) ||
+    Buffer.compare(Buffer.from(a.name), Buffer.from(b.name))
+  );
 }
