@@ -251,6 +251,15 @@ describe("uploads", () => {
     expect(await names("refused")).toEqual([]);
   });
 
+  test("a file that differs from another one in case only is refused", async () => {
+    const twin = { name: "twins", version: "1.0" };
+    const sdist = await makeSdist(twin);
+    expect((await publish(sdist, twin)).status).toBe(200);
+    const other = { ...sdist, filename: "Twins-1.0.tar.gz" };
+    expect(await refusal(await publish(other, twin))).toMatch(/^409 .*case only/);
+    expect(await names("twins")).toEqual([sdist.filename]);
+  });
+
   test("zip and tar bombs are refused (threats D)", async () => {
     const bomb = gzipSync(Buffer.alloc(200 * 1024 * 1024), { level: 9 });
     expect(

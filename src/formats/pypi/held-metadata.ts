@@ -54,27 +54,32 @@ export function heldBytes(size: number, open: (range: ByteRange) => Promise<Read
 
 async function fromTgz({ size, readAt }: AssetBytes): Promise<Buffer | undefined> {
   const pieces: Uint8Array[] = [];
-  let found = false;
+  let awaited: number | undefined;
   const reader = createTgzReader(
     {
-      entry({ path, kind }) {
-        if (found || kind !== "file" || !/^[^/]+\/PKG-INFO$/.test(path)) return false;
-        found = true;
+      entry({ path, kind, size: bytes }) {
+        if (awaited !== undefined || kind !== "file" || !/^[^/]+\/PKG-INFO$/.test(path)) return false;
+        awaited = bytes;
         return true;
       },
-      data: (bytes) => void pieces.push(Uint8Array.from(bytes)),
+      data(bytes) {
+        pieces.push(Uint8Array.from(bytes));
+        awaited = (awaited as number) - bytes.length;
+      },
     },
     ARCHIVE_LIMITS,
     "The sdist",
   );
   try {
-    for (let at = 0; at < size; at += WINDOW_BYTES)
+    for (let at = 0; at < size && awaited !== 0; at += WINDOW_BYTES)
       await reader.write(await readAt(at, Math.min(WINDOW_BYTES, size - at)));
-    await reader.finish();
+    if (awaited !== 0) await reader.finish();
+  } catch (error) {
+    if (awaited !== 0) throw error; // what comes behind the metadata, such as a public sdist's links, is nobody's concern here
   } finally {
     reader.destroy();
   }
-  return found ? Buffer.concat(pieces) : undefined;
+  return awaited === 0 ? Buffer.concat(pieces) : undefined;
 }
 
 /** See Format.readme: the description, from a wheel if there is one, since a wheel need not be unpacked whole. */

@@ -2,7 +2,7 @@
 import type { Readable } from "node:stream";
 import type { BlobWriter, StagedBlob } from "../../blobs/blob-store.ts";
 import type { PackageKey } from "../../core/coordinates.ts";
-import { invalid } from "../../core/faults.ts";
+import { conflict, invalid } from "../../core/faults.ts";
 import type { PublishedAsset, Registry, VersionTexts } from "../../registry/registry.ts";
 import { sendText } from "../answers.ts";
 import type { DoorRequest, FormatLimits } from "../format.ts";
@@ -126,6 +126,7 @@ async function record(
   const view = await registry.view(request.repository, key);
   const published = field(metadata, "version") as string;
   const version = (await spellings.of(view, published)) ?? published;
+  await refuseCaseTwin(registry, request, key, version, filename);
   const note: FileNote = {
     uploadTime: new Date(now()).toISOString(),
     ...requiresPython(field(metadata, "requires_python")),
@@ -160,6 +161,26 @@ async function record(
     await beside?.writer.discard();
     throw error;
   }
+}
+
+/** On file systems that do not tell cases apart the second would overwrite the first. */
+async function refuseCaseTwin(
+  registry: Registry,
+  { repository }: DoorRequest,
+  key: PackageKey,
+  version: string,
+  filename: string,
+): Promise<void> {
+  const held = await registry.heldVersion(repository, key, version);
+  const twin = held?.assets.find(
+    ({ name }) => name !== filename && name.toLowerCase() === filename.toLowerCase(),
+  );
+  if (twin === undefined) return;
+  throw conflict(
+    `Version ${version} of ${key.name} has the file ${twin.name} already, which differs from ${filename} in case only.`,
+    "asset",
+    filename,
+  );
 }
 
 function requiresPython(text: string | undefined): Pick<FileNote, "requiresPython"> {
