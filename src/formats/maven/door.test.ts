@@ -310,6 +310,23 @@ describe("8.3.8 snapshots", () => {
     expect(await (await get(`${own}.sha1`)).text()).toBe(digest("sha1", "build 1"));
   });
 
+  test("through a downstream repository: the upstream's build is shown before its own, and kept once fetched", async () => {
+    await server.repository("below", ["own"]);
+    const place = { repository: "below" };
+    const text = await (await send("GET", `${folder}/maven-metadata.xml`, undefined, place)).text();
+    expect(text).toContain("<buildNumber>2</buildNumber>");
+    const jar = await send("GET", `${folder}/snap-1.0-20260102.101010-2.jar`, undefined, place);
+    expect(await jar.text()).toBe("build 2");
+    expect(await statuses("snap", "below")).toEqual({ "1.0-20260102.101010-2": "Unlisted" });
+    await origin("snap", "ALLOW", "ALLOW", "below");
+    await put(`${folder}/snap-1.0-20260109.101010-1.jar`, "mine", "below");
+    const said = snapshotMetadataOf("com.acme", "snap", "1.0-SNAPSHOT", ["20260109.101010", 1], ["jar"]);
+    expect((await put(`${folder}/maven-metadata.xml`, said, "below")).status).toBe(201);
+    expect(await (await get(`${folder}/maven-metadata.xml`, "below")).text()).toContain("20260102.101010");
+    await origin("snap", "ALLOW", "BLOCK", "below");
+    expect(await (await get(`${folder}/maven-metadata.xml`, "below")).text()).toContain("20260109.101010");
+  });
+
   test("metadata without a timestamp, of another build, or of files that are not there is 400", async () => {
     const at = (text: string) => put(`${folder}/maven-metadata.xml`, text).then(({ status }) => status);
     const said = (stamp: readonly [string, number], extensions?: string[]) =>
@@ -412,7 +429,8 @@ describe("refusals keep nothing", () => {
   });
 
   test("CI-friendly versions are not held against the path", async () => {
-    const friendly = pomOf("com.acme", "friendly", "${" + "revision}");
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is Maven's
+    const friendly = pomOf("com.acme", "friendly", "${revision}");
     expect((await put("com/acme/friendly/1.0/friendly-1.0.pom", friendly)).status).toBe(201);
   });
 

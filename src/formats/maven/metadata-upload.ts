@@ -79,13 +79,18 @@ async function completeListed(
   key: PackageKey,
   versions: readonly string[],
 ): Promise<void> {
+  registry.authorize(request.caller, "PutPackageMetadata", request.repository, key);
   const held = await heldVersions(registry, request, key);
   const here = new Set(held.flatMap(({ version }) => [version, parseBuild(version)?.snapshot ?? version]));
   const unknown = versions.filter((version) => !here.has(version));
   const missing = unknown.length === 0 ? [] : await missingUpstream(registry, request, key, unknown);
   if (missing.length > 0)
     throw listsMissing(`version ${missing.slice(0, 5).join(", ")} of ${key.namespace}:${key.name}`);
-  if (held.length > 0) await registry.completeVersions(request.repository, key, versions, request);
+  // Only those: a document may list thousands, or one a thousand times.
+  const listed = new Set(versions);
+  const unfinished = held.filter(({ version, status }) => status === "Unfinished" && listed.has(version));
+  const numbers = unfinished.map(({ version }) => version);
+  if (numbers.length > 0) await registry.completeVersions(request.repository, key, numbers, request);
 }
 
 async function heldVersions(

@@ -34,7 +34,8 @@ export interface MetadataDocuments {
   checksum(request: DoorRequest, place: ListPlace | SnapshotPlace, algorithm: Algorithm): Promise<string>;
 }
 
-const SERVED_MAX = 20_000;
+const SERVED_BYTES_MAX = 32 * 1024 * 1024;
+const SERVED_ENTRY_BYTES = 500;
 const SERVED_MS = 30_000;
 
 export function createMetadata(registry: Registry, cacheBytes: number): MetadataDocuments {
@@ -50,7 +51,11 @@ export function createMetadata(registry: Registry, cacheBytes: number): Metadata
       return Buffer.from(text);
     },
   });
-  const served = new LRUCache<string, Buffer>({ max: SERVED_MAX, ttl: SERVED_MS });
+  const served = new LRUCache<string, Buffer>({
+    maxSize: SERVED_BYTES_MAX,
+    sizeCalculation: ({ length }) => length + SERVED_ENTRY_BYTES,
+    ttl: SERVED_MS,
+  });
 
   async function find(request: DoorRequest, place: ListPlace | SnapshotPlace): Promise<Buffer> {
     if (place.kind === "snapshot")

@@ -90,7 +90,7 @@ function parseVersion(version: string): List {
     if (digits) take(version.length);
     else takeWord(version.length, false);
   }
-  for (const one of opened.reverse()) dropNulls(one.items);
+  for (const one of opened.toReversed()) dropNulls(one.items);
   return root;
 }
 

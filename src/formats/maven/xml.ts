@@ -87,7 +87,7 @@ function unescapeXml(text: string): string {
     (all, hex, decimal, name) => {
       if (name !== undefined) return NAMED[name as string] as string;
       const code = hex === undefined ? Number(decimal) : Number.parseInt(hex as string, 16);
-      return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : (all as string);
+      return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : all;
     },
   );
 }
