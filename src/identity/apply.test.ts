@@ -1,6 +1,8 @@
 // A file of identities: applied, applied again with no change, pruned of what it made, and refused with line and path; and who may not be taken away.
+import { readFile } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { onEveryDatabase } from "../../test/databases.ts";
+import { parsePolicy } from "../core/policy-document.ts";
 import type { Database } from "../store/database.ts";
 import { listAccessKeys } from "../store/identities.ts";
 import { listProviders } from "../store/oidc-providers.ts";
@@ -87,6 +89,14 @@ onEveryDatabase("identities of a file", (open) => {
     expect(await findPrincipalRow(database.read, `arn:aws:iam::${ACCOUNT}:role/ci`)).toMatchObject({
       session_seconds_max: 7_200,
     });
+  });
+
+  test("as the operators' page shows them can be applied", async () => {
+    const page = await readFile(new URL("../../docs/identities.md", import.meta.url), "utf8");
+    const [, example = ""] = /```yaml\n(# Sections[^`]*)```/.exec(page) ?? [];
+    expect(await apply(example)).toHaveLength(6);
+    for (const [, json = ""] of page.matchAll(/```json\n([^`]*)```/g))
+      parsePolicy(json, json.includes("Federated") ? "trust" : "identity");
   });
 
   test("are changed to what the file says now, and only that is told", async () => {

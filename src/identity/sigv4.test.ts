@@ -106,6 +106,27 @@ describe("accepts what real signers send", () => {
     expect((await verifier()(signed({ service: "sts", method: "POST", path: "/" }))).service).toBe("sts");
   });
 
+  test("by hand: a query name that both signers' plain objects lose", async () => {
+    const date = DATE.slice(0, 8);
+    const scope = `${date}/eu-north-1/codeartifact/aws4_request`;
+    const headers = `host:registry.example\nx-amz-date:${DATE}\n`;
+    const canonical = `GET\n/v1/packages\n__proto__=a&z=b\n${headers}\nhost;x-amz-date\n${sha256("")}`;
+    const text = `AWS4-HMAC-SHA256\n${DATE}\n${scope}\n${sha256(canonical)}`;
+    const hmac = (key: string | Buffer, data: string) => createHmac("sha256", key).update(data).digest();
+    const key = [date, "eu-north-1", "codeartifact", "aws4_request"].reduce<string | Buffer>(
+      hmac,
+      `AWS4${KEY.secretAccessKey}`,
+    );
+    const signature = hmac(key, text).toString("hex");
+    const authorization = `AWS4-HMAC-SHA256 Credential=${KEY.accessKeyId}/${scope}, SignedHeaders=host;x-amz-date, Signature=${signature}`;
+    await verifier()({
+      method: "GET",
+      target: "/v1/packages?z=b&__proto__=a",
+      headers: flatten({ host: "registry.example", "x-amz-date": DATE, authorization }),
+      bodySha256: () => Promise.resolve(sha256("")),
+    });
+  });
+
   test("property: any query name and value, encoded by smithy's signer", async () => {
     const smithy = new SignatureV4({
       credentials: KEY,
@@ -118,7 +139,8 @@ describe("accepts what real signers send", () => {
     await fc.assert(
       fc.asyncProperty(
         fc.dictionary(
-          text.filter((name) => name !== "" && !/^x-amz-/i.test(name)),
+          // Smithy's own canonical query is put together in a plain object, where `__proto__` is lost: no oracle for it.
+          text.filter((name) => name !== "" && name !== "__proto__" && !/^x-amz-/i.test(name)),
           text,
           { noNullPrototype: true },
         ),
