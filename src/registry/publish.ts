@@ -1,14 +1,14 @@
 // The publisher's way in: refuse early, keep the bytes, then admit and record in one transaction.
 import type { PackageKey } from "../core/coordinates.ts";
 import { packagePath } from "../core/coordinates.ts";
-import { conflict, Fault } from "../core/faults.ts";
+import { conflict, Fault, invalid } from "../core/faults.ts";
 import type { Queries } from "../store/database.ts";
 import type { VersionChange } from "../store/journal.ts";
 import { appendJournal } from "../store/journal.ts";
 import type { PackageRecord } from "../store/packages.ts";
-import { findPackage, upsertTags } from "../store/packages.ts";
+import { findPackage, findSpellings, upsertTags } from "../store/packages.ts";
 import type { AssetRecord, NewVersion, VersionRecord } from "../store/versions.ts";
-import { findAssets, findVersion, findVersionIn } from "../store/versions.ts";
+import { findAssets, findVersion, findVersionIn, versionStatuses } from "../store/versions.ts";
 import type { Admission } from "./admit.ts";
 import { admit, consider, extend, record, recordRefusal, refusal } from "./admit.ts";
 import { authorizeRepository } from "./authorize.ts";
@@ -171,6 +171,8 @@ async function decideAndRecord(
   const existing = admission.first ? undefined : await findVersion(tx, admission.package.id, version);
   const into = { repository, ...admission };
   if (existing !== undefined) return joinExisting(deps, tx, into, existing, publication, context);
+  if (admission.first && publication.oneSpelling === true)
+    await refuseOtherSpelling(deps, tx, repository, key);
   const assets = assetsOf(publication);
   await settleClaims(tx, repository, key, version, assets);
   await record(deps, tx, into, publishedVersion(deps, repository, publication), assets, {
@@ -179,6 +181,25 @@ async function decideAndRecord(
   });
   await upsertTags(tx, admission.package.id, publication.tags, version);
   return "published";
+}
+
+/** Two spellings may arrive at one time: the second one waits here for the first, and finds it. */
+async function refuseOtherSpelling(
+  deps: RegistryDeps,
+  tx: Queries,
+  repository: RepositoryRecord,
+  key: PackageKey,
+): Promise<void> {
+  // No package of this name: the mark only keeps this lock from being one of a package.
+  const spellings = { ...key, name: `#${key.name.toLowerCase().replaceAll("-", "_")}` };
+  await deps.database.lockPackage(tx as never, repository.domain.id, spellings);
+  for (const { key: other } of await findSpellings(tx, [repository.id], key)) {
+    const held = other.name === key.name ? undefined : await findPackage(tx, repository.id, other);
+    if (held === undefined || (await versionStatuses(tx, [held.id])).length === 0) continue;
+    throw invalid(
+      `The name '${key.name}' differs from '${other.name}', which repository '${repository.name}' holds, only by case or by '-' for '_'; such names are taken for one. Publish under '${other.name}' or under another name.`,
+    );
+  }
 }
 
 /** The same bytes under the same names again are a success; more files join where the format lets them (spec 8.0.5, 5.1.1). */

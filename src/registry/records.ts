@@ -180,6 +180,11 @@ export interface Publication extends VersionTexts {
   readonly assembly?: "whole" | "open" | "until-published";
   /** Of a new version; Published when left out. A version that is Unfinished becomes Published when this says so, never the other way. */
   readonly status?: "Published" | "Unfinished";
+  /**
+   * A new package is refused (ValidationException) beside one that this repository holds versions of, whose name is
+   * another spelling of its own (see Registry.spellings).
+   */
+  readonly oneSpelling?: true;
   /** What a version that is there already keeps, once these assets have joined it; left out: it keeps its own texts. Pure. */
   readonly join?: (held: VersionTexts) => VersionTexts;
 }

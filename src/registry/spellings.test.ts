@@ -29,4 +29,25 @@ onEveryDatabase("spellings of a name", (open) => {
     expect(found.map(({ name }) => name).sort()).toEqual(["Foo-Bar", "foo_bar"]);
     expect(await api.registry.spellings(repository, key("foo%bar"))).toEqual([]);
   });
+
+  test("E: of spellings that arrive at one time, one is held; its next version is no new package", async () => {
+    const repository = await api.registry.repository("d1", ACCOUNT, "r1", caller);
+    const publish = async (name: string, version: string) => {
+      const writer = await api.registry.stageBlob();
+      await writer.write(Buffer.from(name));
+      const assets = [{ name: "a", writer, staged: await writer.finish() }];
+      const texts = { metadata: {}, document: "", brief: "", tags: [], oneSpelling: true as const };
+      const context = { caller, requestId: "test" };
+      return api.registry.publish(repository, { key: key(name), version, assets, ...texts }, context);
+    };
+    const names = ["foo-bar", "Foo-Bar", "foo_bar", "FOO_BAR"];
+    const outcomes = await Promise.allSettled(names.map((name) => publish(name, "1.0.0")));
+    const refused = outcomes.filter(({ status }) => status === "rejected") as PromiseRejectedResult[];
+    expect(refused.map(({ reason }) => String(reason))).toEqual(
+      Array(3).fill(expect.stringMatching(/only by case/)),
+    );
+    const [held, ...others] = await api.registry.packageNames(repository, "generic", undefined, 10);
+    expect(others).toEqual([]);
+    expect(await publish(held?.name ?? "", "2.0.0")).toBe("published");
+  });
 });

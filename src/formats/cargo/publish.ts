@@ -116,6 +116,7 @@ async function record({ registry }: PublishDeps, request: DoorRequest, upload: U
       metadata: describe(manifest.about, key.name),
       document: JSON.stringify(manifest.about),
       brief: JSON.stringify(indexed),
+      oneSpelling: true,
       tags: [],
     },
     request,
