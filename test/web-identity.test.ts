@@ -284,6 +284,43 @@ describe("a token that must not open anything", () => {
     expect((await assume(await issuer.token("rsa", { ...claims, ...iss }))).told).toEqual(told);
   });
 
+  test("of the same host by another scheme", async () => {
+    const iss = issuer.url.replace("http:", "https:");
+    const answer = await assume(await issuer.token("rsa", { iss }));
+    expect([...answer.told, answer.of("Message")]).toEqual([
+      400,
+      "InvalidIdentityToken",
+      expect.stringMatching(/^No OpenIDConnect provider found/),
+    ]);
+  });
+
+  test("whose issuer is away, or refuses to show its keys: try again, or not", async () => {
+    for (const [status, told] of [
+      [500, [400, "IDPCommunicationError"]],
+      [403, [403, "IDPRejectedClaim"]],
+    ] as const) {
+      const away = await startIssuer();
+      await away.addKey("rsa", "RS256");
+      away.answer = (_, res) => {
+        res.writeHead(status).end();
+        return true;
+      };
+      await trustIssuer(away.url);
+      expect((await assume(await away.token("rsa"))).told).toEqual(told);
+      await away.close();
+    }
+  });
+
+  test("naming keys that nobody has, however often: the issuer is asked once", async () => {
+    await assume(await issuer.token("rsa"));
+    const before = issuer.asked.keys;
+    const flood = Array.from({ length: 30 }, async (_, i) =>
+      assume(await issuer.token("rsa", {}, { kid: `unknown-${i}` })),
+    );
+    for (const answer of await Promise.all(flood)) expect(answer.told).toEqual([400, "InvalidIdentityToken"]);
+    expect(issuer.asked.keys - before).toBeLessThanOrEqual(1);
+  });
+
   test("clocks may be a minute apart", async () => {
     const now = Math.floor(Date.now() / 1000);
     for (const claims of [{ exp: now - 30 }, { iat: now + 30, nbf: now + 30 }])
