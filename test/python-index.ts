@@ -11,6 +11,8 @@ export interface PublicEntry extends PythonFile {
   /** Instead of the bytes' own. */
   readonly sha256?: string;
   readonly provenance?: string;
+  /** Instead of the metadata's own. */
+  readonly metadataSha256?: string;
 }
 
 export interface PublicIndex {
@@ -85,7 +87,9 @@ function page(
     "upload-time": entry.uploadTime ?? "2024-05-01T12:00:00.000000Z",
     "requires-python": entry.requiresPython ?? null,
     yanked: entry.yanked ?? false,
-    "core-metadata": entry.filename.endsWith(".whl") ? { sha256: hash(entry.metadata) } : false,
+    "core-metadata": entry.filename.endsWith(".whl")
+      ? { sha256: entry.metadataSha256 ?? hash(entry.metadata) }
+      : false,
     ...(entry.provenance === undefined ? {} : { provenance: entry.provenance }),
   }));
   res

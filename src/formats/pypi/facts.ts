@@ -18,7 +18,7 @@ export async function factsOf(registry: Registry, view: PackageView): Promise<Fa
   if (view.local.length === 0) return { project, held: [], withheld: [], rows: [], assets: new Map() };
   const rows = await registry.listedVersions(view);
   const assets = await registry.listedAssets(view, rows);
-  const withheld = view.external.length === 0 ? [] : await registry.withheldVersions(view);
+  const withheld = await registry.withheldVersions(view);
   const held = rows.map((row) => heldVersion(registry, view, row, assets.get(row.version) ?? []));
   return { project, held, withheld, rows, assets };
 }

@@ -1,5 +1,5 @@
 // Distribution files' names: which version a file is of, and what kind it is (PEP 427, 491, 625); pure.
-import { cleanVersion, isVersion, normalizeName } from "./names.ts";
+import { isVersion, normalizeName } from "./names.ts";
 
 export interface FileName {
   readonly kind: "wheel" | "sdist" | "egg";
@@ -61,11 +61,6 @@ function parseSdist(stem: string, project: string, known: readonly string[]): Fi
     if (version !== "") old ??= { kind: "sdist", version, project: name };
   }
   return old;
-}
-
-/** The version of a file name in PEP 440's normal form, with which two spellings can be held against each other. */
-export function versionOf({ version }: FileName): string {
-  return cleanVersion(version);
 }
 
 /** The project that a file name tells by itself; of an sdist, up to the first dash with a version behind it. */

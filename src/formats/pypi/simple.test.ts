@@ -194,6 +194,9 @@ describe("a project's page", () => {
 
   test("4.3.9 a number that is held without being listed is not shown from outside", () => {
     expect(names(facts([], ["1.0.0"]), source([{ filename: "demo-1.0.tar.gz" }]))).toEqual([]);
+    expect(names(facts([held("1.0", ["demo-1.0.tar.gz"])], ["1.0.0"]))).toEqual([]);
+    const twice = facts([held("1.0", ["demo-1.0.tar.gz"]), held("1.0.0", ["demo-1.0.0.tar.gz"])]);
+    expect(names(twice)).toEqual(["demo-1.0.tar.gz"]);
   });
 
   test("8.2.7 flags of a followed version are the index's, those of others what was kept", () => {
