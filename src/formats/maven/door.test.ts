@@ -245,6 +245,21 @@ describe("checksums", () => {
     expect((await put(path, "bytes")).status).toBe(201);
   });
 
+  test("8.3.7 files and checksums of one new version, all at once, in any order: never 404 or 429", async () => {
+    const files = ["jar", "pom", "jar.asc", "module"].map((end): [string, string] => [
+      `com/acme/parallel/1.0/parallel-1.0.${end}`,
+      end === "pom" ? pomOf("com.acme", "parallel", "1.0") : `some ${end}`,
+    ]);
+    const uploads = files.flatMap(([path, body]) => [
+      ...["md5", "sha1", "sha256", "sha512"].map((name) => put(`${path}.${name}`, digest(name, body))),
+      put(path, body),
+    ]);
+    expect(new Set((await Promise.all(uploads)).map(({ status }) => status))).toEqual(new Set([201]));
+    const metadata = metadataOf("com.acme", "parallel", ["1.0"]);
+    expect((await put("com/acme/parallel/maven-metadata.xml", metadata)).status).toBe(201);
+    for (const [path, body] of files) expect(await (await get(path)).text()).toBe(body);
+  });
+
   test("what is no checksum is 400", async () => {
     expect((await put("com/acme/odd/1.0/odd-1.0.jar.sha1", "<html>")).status).toBe(400);
     expect((await put("com/acme/odd/maven-metadata.xml.sha1", "abc")).status).toBe(400);
@@ -325,6 +340,22 @@ describe("8.3.8 snapshots", () => {
     expect(await (await get(`${folder}/maven-metadata.xml`, "below")).text()).toContain("20260102.101010");
     await origin("snap", "ALLOW", "BLOCK", "below");
     expect(await (await get(`${folder}/maven-metadata.xml`, "below")).text()).toContain("20260109.101010");
+  });
+
+  test("threats 2: whatever is listed downloads: the moving version's files are there without their build", async () => {
+    await server.repository("copied", []);
+    const of = { domain: DOMAIN, format: "maven", namespace: "com.acme", package: "snap" } as const;
+    await server.client.copyPackageVersions({
+      ...of,
+      sourceRepository: "own",
+      destinationRepository: "copied",
+      versions: ["1.0-SNAPSHOT"],
+    });
+    expect(await (await get(`${folder}/maven-metadata.xml`, "copied")).text()).toContain("<buildNumber>2<");
+    const jar = `${folder}/snap-1.0-20260102.101010-2.jar`;
+    expect(await (await get(jar, "copied")).text()).toBe("build 2");
+    expect(await (await get(`${jar}.sha1`, "copied")).text()).toBe(digest("sha1", "build 2"));
+    expect((await get(`${folder}/snap-1.0-20260101.101010-1.jar`, "copied")).status).toBe(404);
   });
 
   test("metadata without a timestamp, of another build, or of files that are not there is 400", async () => {

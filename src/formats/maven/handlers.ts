@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { LRUCache } from "lru-cache";
-import { invalid, notFound } from "../../core/faults.ts";
+import { Fault, invalid, notFound } from "../../core/faults.ts";
 import type { FoundAsset } from "../../registry/registry.ts";
 import { sendText } from "../answers.ts";
 import { createFiles } from "../files.ts";
@@ -42,8 +42,17 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
         ? serveMetadata(request, place)
         : serveMetadataChecksum(request, place, checksum);
     if (checksum !== undefined) return serveChecksum(request, place, checksum);
-    const { key, version, file } = place;
-    return files.serve(request, key, `${place.folder}/${file}`, () => ({
+    return place.version === place.folder
+      ? serveFile(request, place, place.version)
+      : ofBuild(place, (version) => serveFile(request, place, version));
+  }
+
+  function serveFile(
+    request: DoorRequest,
+    { key, folder, file }: FilePlace,
+    version: string,
+  ): Promise<void> | void {
+    return files.serve(request, key, `${folder}/${version}/${file}`, () => ({
       key,
       version,
       asset: file,
@@ -80,12 +89,12 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
     const mark = `${repository.id} ${place.key.namespace}/${place.key.name}/${place.folder}/${place.file}`;
     const known = digests.get(mark);
     if (known?.current() === true) return sendText(request, 200, TEXT, known.asset[algorithm]);
-    const { asset, current } = await held(request, place);
+    const { asset, current } = await ofBuild(place, (version) => held(request, place, version));
     if (current !== undefined) digests.set(mark, { asset, current });
     sendText(request, 200, TEXT, asset[algorithm]);
   }
 
-  async function held(request: DoorRequest, { key, version, file }: FilePlace) {
+  async function held(request: DoorRequest, { key, file }: FilePlace, version: string) {
     let source = await registry.asset(request.repository, key, version, file, request);
     if (source.kind === "arriving") {
       await pipeline(source.follow(), nowhere());
@@ -133,4 +142,24 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
 
 function nowhere(): Writable {
   return new Writable({ write: (_chunk, _encoding, done) => done() });
+}
+
+/**
+ * A build's file is the moving version's too, which may be here without the build: copied, or the build was deleted.
+ * The second answer counts only when there is one.
+ */
+async function ofBuild<T>(
+  { version, folder }: FilePlace,
+  find: (version: string) => Promise<T> | T,
+): Promise<T> {
+  try {
+    return await find(version);
+  } catch (error) {
+    if (version === folder || !(error instanceof Fault) || error.status !== 404) throw error;
+    try {
+      return await find(folder);
+    } catch {
+      throw error;
+    }
+  }
 }

@@ -76,17 +76,17 @@ export function createMetadata(registry: Registry, cacheBytes: number): Metadata
     return Buffer.from(renderGroup(plugins));
   }
 
-  const markOf = ({ repository, caller, segments }: DoorRequest, file: string): string =>
-    `${repository.id} ${caller.arn} ${segments.slice(0, -1).join("/")}/${file}`;
+  const markOf = ({ req, repository, caller, segments }: DoorRequest): string =>
+    [repository.id, caller.arn, req.socket.remoteAddress, ...segments.slice(0, -1)].join("/");
 
   return {
     async read(request, place) {
       const bytes = await find(request, place);
-      served.set(markOf(request, ""), bytes);
+      served.set(markOf(request), bytes);
       return bytes;
     },
     async checksum(request, place, algorithm) {
-      const bytes = served.get(markOf(request, "")) ?? (await find(request, place));
+      const bytes = served.get(markOf(request)) ?? (await find(request, place));
       return createHash(algorithm).update(bytes).digest("hex");
     },
   };
