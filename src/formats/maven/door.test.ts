@@ -574,6 +574,18 @@ describe("public registries", () => {
     expect((await get("org/pub/tampered/1.0/tampered-1.0-none.jar", "app")).status).toBe(404);
   });
 
+  test("a registry that answers 403 for what it does not have (object storage) serves what it has", async () => {
+    outside.release("org.pub", "stored", "1.0");
+    outside.absent = 403;
+    try {
+      const jar = await get("org/pub/stored/1.0/stored-1.0.jar", "app");
+      expect([jar.status, await jar.text()]).toEqual([200, "jar of stored 1.0"]);
+      expect((await get("org/pub/stored/1.0/stored-1.0-sources.jar", "app")).status).toBe(502);
+    } finally {
+      outside.absent = 404;
+    }
+  });
+
   test("a version that the public metadata does not list is found by its files", async () => {
     outside.release("org.pub", "unlisted", "1.0", { listed: false });
     expect((await get("org/pub/unlisted/1.0/unlisted-1.0.pom", "app")).status).toBe(200);

@@ -75,15 +75,35 @@ async function readDigests(
   read: ReadOutside,
   path: string,
 ): Promise<ExternalAsset["digests"] | "weak" | "none"> {
-  const [sha512, sha1] = await Promise.all([
-    readDigest(read, path, "sha512"),
-    readDigest(read, path, "sha1"),
-  ]);
-  if (sha512 !== undefined || sha1 !== undefined)
-    return { ...(sha512 === undefined ? {} : { sha512 }), ...(sha1 === undefined ? {} : { sha1 }) };
-  const [sha256, md5] = await Promise.all([readDigest(read, path, "sha256"), readDigest(read, path, "md5")]);
-  if (sha256 !== undefined) return { sha256 };
-  return md5 === undefined ? "none" : "weak";
+  const best = await readEach(read, path, ["sha512", "sha1"]);
+  if (best.found !== undefined) return best.found;
+  const other = await readEach(read, path, ["sha256", "md5"]);
+  if (other.found?.sha256 !== undefined) return { sha256: other.found.sha256 };
+  const trouble = best.trouble ?? other.trouble;
+  if (trouble !== undefined) throw trouble;
+  return other.found === undefined ? "none" : "weak";
+}
+
+/** Some registries refuse what they do not have instead of saying so: that is trouble only where nothing else is found. */
+async function readEach(
+  read: ReadOutside,
+  path: string,
+  algorithms: readonly Algorithm[],
+): Promise<{ readonly found: ExternalAsset["digests"] | undefined; readonly trouble: Fault | undefined }> {
+  const found: Partial<Record<Algorithm, string>> = {};
+  let trouble: Fault | undefined;
+  await Promise.all(
+    algorithms.map(async (algorithm) => {
+      try {
+        const digest = await readDigest(read, path, algorithm);
+        if (digest !== undefined) found[algorithm] = digest;
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        trouble ??= error;
+      }
+    }),
+  );
+  return { found: Object.keys(found).length === 0 ? undefined : found, trouble };
 }
 
 /** The hex of the right length, wherever in the file it stands: some write the file's name before it, some behind. */

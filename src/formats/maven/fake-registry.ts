@@ -12,6 +12,8 @@ export interface FakeRegistry {
   readonly asked: string[];
   /** Answers everything with this status while it is set. */
   failing: number | undefined;
+  /** The status for what is not there, 404 but for storage that hides what it has. */
+  absent: number;
   put(path: string, content: string | Buffer, checksums?: readonly Algorithm[]): void;
   /** A POM and a jar with SHA-1 files, and both in the artifact's maven-metadata.xml unless `listed` is false. */
   release(
@@ -35,7 +37,7 @@ export async function startFakeRegistry(): Promise<FakeRegistry> {
     asked.push(path);
     const content = fake.failing === undefined ? files.get(path) : undefined;
     if (content === undefined) {
-      res.writeHead(fake.failing ?? 404).end();
+      res.writeHead(fake.failing ?? fake.absent).end();
       return;
     }
     res.writeHead(200, { "content-length": content.length, "last-modified": LAST_MODIFIED }).end(content);
@@ -47,6 +49,7 @@ export async function startFakeRegistry(): Promise<FakeRegistry> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     asked,
     failing: undefined,
+    absent: 404,
     put(path, content, checksums = ["sha1"]) {
       const bytes = Buffer.from(content);
       files.set(path, bytes);
