@@ -105,6 +105,9 @@ function updateCommand(): Command {
           await recordIdentity(tx, actor(), "role-changed", { arn, what: Object.keys(change) });
         }),
       );
+      print(
+        `changed role ${name}; sessions that were begun go on: 'portcullis session revoke --role ${name}' ends them\n`,
+      );
     });
 }
 
@@ -151,15 +154,20 @@ function deleteCommand(kind: PrincipalKind): Command {
     .description(`delete a ${kind}, at once`)
     .argument("<NAME>")
     .option("--force", "even if it leaves nobody who may administer")
-    .action((name: string, options: ForceOptions) =>
-      withDatabase(options, (database, { account }) =>
+    .action(async (name: string, options: ForceOptions) => {
+      await withDatabase(options, (database, { account }) =>
         database.write((tx) =>
           keepAdministrators(tx, options.force === true, () =>
             deletePrincipal(tx, actor(), { kind, account, name }),
           ),
         ),
-      ),
-    );
+      );
+      print(
+        kind === "role"
+          ? `deleted role ${name}; its sessions and their tokens open nothing any more\n`
+          : `deleted group ${name}; its members no longer have its policies\n`,
+      );
+    });
 }
 
 function memberCommand(verb: string, description: string, change: typeof insertMember): Command {

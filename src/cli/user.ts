@@ -53,15 +53,16 @@ export function userCommand(): Command {
         .description("delete a user with its keys and tokens, at once")
         .argument("<NAME>")
         .option("--force", "even the last one that may administer")
-        .action((name: string, options: ForceOptions) =>
-          withDatabase(options, (database, { account }) =>
+        .action(async (name: string, options: ForceOptions) => {
+          await withDatabase(options, (database, { account }) =>
             database.write((tx) =>
               keepAdministrators(tx, options.force === true, () =>
                 deletePrincipal(tx, actor(), { kind: "user", account, name }),
               ),
             ),
-          ),
-        ),
+          );
+          print(`deleted user ${name}; its keys and tokens open nothing any more\n`);
+        }),
     );
 }
 
@@ -141,8 +142,8 @@ export function keyCommand(): Command {
         .description("delete an access key, at once")
         .argument("<ID>")
         .option("--force", "even the last one that may administer")
-        .action((id: string, options: ForceOptions) =>
-          withDatabase(options, (database) =>
+        .action(async (id: string, options: ForceOptions) => {
+          await withDatabase(options, (database) =>
             database.write((tx) =>
               keepAdministrators(tx, options.force === true, async () => {
                 if (!(await deleteAccessKey(tx, id)))
@@ -152,8 +153,9 @@ export function keyCommand(): Command {
                 await recordIdentity(tx, actor(), "key-deleted", { key: id });
               }),
             ),
-          ),
-        ),
+          );
+          print(`deleted key ${id}; tokens that were made with it go on: see 'portcullis token list'\n`);
+        }),
     );
 }
 

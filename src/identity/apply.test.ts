@@ -185,7 +185,7 @@ onEveryDatabase("identities of a file", (open) => {
       /roles\.ci\.trust: .*'token\.actions\.githubusercontent\.com:sub'/,
     ],
   ])("with %s are refused, with line and path, and nothing is changed", async (_, text, message) => {
-    const refused = await apply(`${text}`).then(
+    const refused = await apply(text).then(
       () => "applied",
       (error: Error) => error.message,
     );
