@@ -202,7 +202,7 @@ export function projectOf(
         `<dependency><groupId>${g}</groupId><artifactId>${a}</artifactId><version>${v}</version>${a === "junit" ? "<scope>test</scope>" : ""}</dependency>`,
     )
     .join("");
-  return `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+  return `<project><modelVersion>4.0.0</modelVersion>
 <groupId>com.acme</groupId><artifactId>${artifact}</artifactId><version>${version}</version>
 <properties><maven.compiler.source>11</maven.compiler.source><maven.compiler.target>11</maven.compiler.target><project.build.sourceEncoding>UTF-8</project.build.sourceEncoding></properties>
 <dependencies>${list}</dependencies>${distribution}</project>

@@ -80,7 +80,7 @@ export async function startFakeRegistry(): Promise<FakeRegistry> {
 
 export function pomOf(group: string, artifact: string, version: string, more = ""): string {
   return `<?xml version="1.0" encoding="UTF-8"?>
-<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<project><modelVersion>4.0.0</modelVersion>
 <groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version>${more}</project>
 `;
 }
