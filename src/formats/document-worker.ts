@@ -3,7 +3,9 @@ import { Worker } from "node:worker_threads";
 import { Fault, type FaultCode, type FaultDetail } from "../core/faults.ts";
 
 /** A format's jobs by name: what each is asked and answers. Plain data, which can be sent between threads. */
-export type JobTable<J> = { readonly [N in keyof J]: { readonly question: unknown; readonly answer: unknown } };
+export type JobTable<J> = {
+  readonly [N in keyof J]: { readonly question: unknown; readonly answer: unknown };
+};
 
 export interface DocumentWorker<Jobs extends JobTable<Jobs>> {
   /** Answers on the other thread. Rejects with the job's Fault, or with an error that keeps a file error's code. */
