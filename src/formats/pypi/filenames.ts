@@ -24,7 +24,7 @@ export function parseFileName(
 ): FileName | undefined {
   if (!PLAIN.test(file)) return undefined;
   if (file.endsWith(".whl")) return parseWheel(file, project);
-  if (file.endsWith(".egg")) return parseEgg(file, project);
+  if (file.endsWith(".egg")) return parseEgg(file, project, known);
   const stem = SDIST.exec(file)?.[1];
   return stem === undefined ? undefined : parseSdist(stem, project, known);
 }
@@ -43,10 +43,10 @@ function parseWheel(file: string, project: string): FileName | undefined {
   return { kind: "wheel", version: spelled, project: name };
 }
 
-function parseEgg(file: string, project: string): FileName | undefined {
+function parseEgg(file: string, project: string, known: readonly string[]): FileName | undefined {
   const [name = "", version = ""] = file.replace(/\.egg$/, "").split("-");
   const spelled = version.replaceAll("_", "-");
-  if (normalizeName(name) !== project || !isVersion(spelled)) return undefined;
+  if (normalizeName(name) !== project || !(isVersion(spelled) || known.includes(spelled))) return undefined;
   return { kind: "egg", version: spelled, project: name };
 }
 

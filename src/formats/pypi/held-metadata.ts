@@ -54,7 +54,9 @@ export function heldBytes(size: number, open: (range: ByteRange) => Promise<Read
 
 async function fromTgz({ size, readAt }: AssetBytes): Promise<Buffer | undefined> {
   const pieces: Uint8Array[] = [];
+  /** Bytes of PKG-INFO that are still to come, once it began. */
   let awaited: number | undefined;
+  const isWhole = (): boolean => awaited === 0;
   const reader = createTgzReader(
     {
       entry({ path, kind, size: bytes }) {
@@ -71,15 +73,15 @@ async function fromTgz({ size, readAt }: AssetBytes): Promise<Buffer | undefined
     "The sdist",
   );
   try {
-    for (let at = 0; at < size && awaited !== 0; at += WINDOW_BYTES)
+    for (let at = 0; at < size && !isWhole(); at += WINDOW_BYTES)
       await reader.write(await readAt(at, Math.min(WINDOW_BYTES, size - at)));
-    if (awaited !== 0) await reader.finish();
+    if (!isWhole()) await reader.finish();
   } catch (error) {
-    if (awaited !== 0) throw error; // what comes behind the metadata, such as a public sdist's links, is nobody's concern here
+    if (!isWhole()) throw error; // what comes behind the metadata, such as a public sdist's links, is nobody's concern here
   } finally {
     reader.destroy();
   }
-  return awaited === 0 ? Buffer.concat(pieces) : undefined;
+  return isWhole() ? Buffer.concat(pieces) : undefined;
 }
 
 /** See Format.readme: the description, from a wheel if there is one, since a wheel need not be unpacked whole. */
