@@ -7,12 +7,22 @@ export function answerJobs<Job>(answer: (job: Job) => Promise<unknown>): void {
   const port = parentPort;
   if (port === null) throw new Error("this module runs as a worker thread only");
   port.on("message", ({ id, job }: { id: number; job: Job }) => {
-    answer(job).then(
+    bounded(answer, job).then(
       (result) =>
         port.postMessage({ id, result }, result instanceof Uint8Array ? [result.buffer as ArrayBuffer] : []),
       (error: unknown) => port.postMessage({ id, error: describeError(error) }),
     );
   });
+}
+
+/** What overflows the stack, or is too large, is a document made for that. */
+async function bounded<Job>(answer: (job: Job) => Promise<unknown>, job: Job): Promise<unknown> {
+  try {
+    return await answer(job);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Fault("UpstreamFault", `What the public registry sent is refused: ${error.message}`);
+  }
 }
 
 /** Errors lose their class between threads. */

@@ -33,7 +33,7 @@ export function createRegistry(deps: RegistryDeps): Registry & { readonly settle
       authorizeRepository(deps.region, caller, action, repository, key),
 
     view: (repository, key, options) => view(deps, external, repository, key, options),
-    listedVersions: (of) => listedVersions(deps, of),
+    listedVersions: (of, withUnlisted) => listedVersions(deps, of, withUnlisted),
     listedAssets: (of, versions) => listedAssets(deps, of, versions),
     mayGrow,
     withheldVersions: (of) => withheldVersions(deps, of),

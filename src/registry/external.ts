@@ -2,7 +2,7 @@
 
 import type { PackageKey } from "../core/coordinates.ts";
 import { Fault } from "../core/faults.ts";
-import type { ExternalFormat, ExternalVersion, WantedAsset } from "../formats/format.ts";
+import type { ExternalFormat, ExternalVersion, ReadOutside, WantedAsset } from "../formats/format.ts";
 import { recordSightings } from "../store/sightings.ts";
 import type { Connection, Index } from "../upstream/upstream.ts";
 import type { RegistryDeps } from "./deps.ts";
@@ -34,6 +34,8 @@ export interface External {
     version: string,
     asset: string,
   ): Promise<ExternalVersion | undefined>;
+  /** Every version that a package's document lists, see ExternalFormat.versions. */
+  versions(connection: string, index: PresentIndex, key: PackageKey): ReturnType<ExternalFormat["versions"]>;
   format(key: PackageKey): ExternalFormat;
   connection(name: string): Promise<Connection>;
 }
@@ -60,21 +62,30 @@ export function createExternal(deps: RegistryDeps): External {
     );
   };
 
+  const readerOf =
+    (name: string): ReadOutside =>
+    async (request) => {
+      const found = await document(name, request);
+      return found.state === "present" ? { ...found, connection: name } : undefined;
+    };
+
+  const versionsOf: External["versions"] = (name, index, key) =>
+    format(key).versions({ ...index, connection: name }, key, readerOf(name));
+
   const noteSightings = async (name: string, key: PackageKey, index: PresentIndex): Promise<void> => {
     const mark = `${name} ${key.format}/${key.namespace}/${key.name}`;
     if (sighted.get(mark) === index.digest) return;
-    const versions = await format(key).versions({ ...index, connection: name }, key);
+    const versions = await versionsOf(name, index, key);
     await deps.database.write((tx) => recordSightings(tx, name, key, versions.keys(), deps.now()));
     if (sighted.size >= 10_000) sighted.clear();
     sighted.set(mark, index.digest);
   };
 
   const ask = async (name: string, key: PackageKey, revalidate: boolean): Promise<Index> => {
-    const index = await deps.upstream.index({
-      connection: await connection(name),
-      ...format(key).indexRequest(key),
-      revalidate,
-    });
+    const at = await connection(name);
+    const place = { url: withoutUser(at.url), read: readerOf(name) };
+    const request = await (format(key).locateIndex?.(key, place) ?? format(key).indexRequest(key));
+    const index = await deps.upstream.index({ connection: at, ...request, revalidate });
     slowUntil.delete(name);
     if (index.state === "present") {
       noteSightings(name, key, index).catch((error: unknown) =>
@@ -91,14 +102,12 @@ export function createExternal(deps: RegistryDeps): External {
     format,
     connection,
     document,
+    versions: versionsOf,
     async version(name, index, key, version, asset) {
       const wanted: WantedAsset = {
         asset,
         url: withoutUser((await connection(name)).url),
-        read: async (request) => {
-          const found = await document(name, request);
-          return found.state === "present" ? { ...found, connection: name } : undefined;
-        },
+        read: readerOf(name),
       };
       return index === undefined
         ? format(key).versionByFile?.(key, version, wanted)

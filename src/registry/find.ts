@@ -187,12 +187,18 @@ export interface Sources {
 }
 
 /** Versions of a view's local sources that may be listed: the first source that has a number speaks for it (spec 4.2.1). */
-export async function listedVersions(deps: RegistryDeps, of: Sources): Promise<readonly VersionRecord[]> {
+export async function listedVersions(
+  deps: RegistryDeps,
+  of: Sources,
+  withUnlisted = false,
+): Promise<readonly VersionRecord[]> {
   const rows = await findVersions(
     deps.database.read,
     of.local.map(({ packageId }) => packageId),
   );
-  return [...firstOfEach(of.local, rows).values()].filter(({ status }) => status === "Published");
+  return [...firstOfEach(of.local, rows).values()].filter(
+    (row) => row.status === "Published" || (withUnlisted && isReadable(row)),
+  );
 }
 
 /** Numbers that a local source holds without listing them: no later source may show them either (spec 4.3.9). */

@@ -17,7 +17,7 @@ import type { RegistryDeps } from "./deps.ts";
 import type { External } from "./external.ts";
 import type { Lookup } from "./find.ts";
 import { look } from "./find.ts";
-import type { Publication, RepositoryRecord, RequestContext } from "./registry.ts";
+import type { Publication, RepositoryRecord, RequestContext, VersionTexts } from "./registry.ts";
 import { noteVersion } from "./request-note.ts";
 
 /** The early question: before a byte of the body is read (spec 2.1.2; 403 as spec 2.6.2 suggests). */
@@ -131,7 +131,7 @@ async function existsOutside(
   try {
     const index = await external.index(connection, key);
     const outside = external.format(key);
-    if (index.state === "present" && (await outside.versions({ ...index, connection }, key)).has(version))
+    if (index.state === "present" && (await external.versions(connection, index, key)).has(version))
       return true;
     return (
       outside.versionByFile !== undefined &&
@@ -218,10 +218,15 @@ async function joinExisting(
   await extend(deps, tx, into, existing, added, {
     event: "assets-added",
     context,
-    ...(publication.join === undefined ? {} : { texts: publication.join(existing) }),
+    ...(publication.join === undefined ? {} : { texts: onlyTexts(publication.join(existing)) }),
     ...(completes ? { status: "Published" } : {}),
   });
   return "extended";
+}
+
+/** A format may give back the very row it was shown. */
+function onlyTexts({ metadata, document, brief }: VersionTexts): VersionTexts {
+  return { metadata, document, brief };
 }
 
 /** What a publication would change of a version that is there. Throws ConflictException where it may not. */

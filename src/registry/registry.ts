@@ -51,8 +51,11 @@ export interface Registry {
     key: PackageKey,
     options?: { readonly revalidate?: boolean; readonly heldOnly?: boolean },
   ): Promise<PackageView>;
-  /** The versions of a view's local sources that clients may list (Published), first source first, each version once. */
-  listedVersions(view: PackageView): Promise<readonly VersionRow[]>;
+  /**
+   * The versions of a view's local sources that clients may list (Published), first source first, each version once.
+   * `withUnlisted`: those too that may be fetched without being listed, for formats whose documents mark them (nuget).
+   */
+  listedVersions(view: PackageView, withUnlisted?: boolean): Promise<readonly VersionRow[]>;
   /**
    * The files of listed versions, by version number. For formats with late assets (format.ts) a version that came from a
    * public registry has the files that any local source holds of it, if they came from the same one (spec 4.3.7).

@@ -1,9 +1,10 @@
 // Names and numbers that cargo, or the systems it runs on, could not tell apart: the second of them is refused.
 import type { PackageKey } from "../../core/coordinates.ts";
 import { Fault, invalid } from "../../core/faults.ts";
-import type { PackageView, Registry, RepositoryRecord } from "../../registry/registry.ts";
+import type { Registry, RepositoryRecord } from "../../registry/registry.ts";
+import { indexFilesOf } from "../index-files.ts";
 import { documentWorker } from "./document-worker.ts";
-import { external, plain } from "./external.ts";
+import { external } from "./external.ts";
 import { foldName, withoutBuild } from "./names.ts";
 
 /**
@@ -24,7 +25,7 @@ export async function refuseCollisions(
     ...held.map((row) => row.version),
     ...(await registry.listedVersions(view)).map((row) => row.version),
   ]);
-  for (const file of filesOf(view))
+  for (const file of indexFilesOf(view))
     for (const number of (await external.versions(file, key)).keys()) numbers.add(number);
   const other = [...numbers].find(
     (number) => number !== version && withoutBuild(number) === withoutBuild(version),
@@ -63,7 +64,7 @@ async function spelledOutside(
 ): Promise<string | undefined> {
   const view = await registry.view(repository, key);
   if (view.trouble !== undefined) throw unknown(key.name, view.trouble);
-  for (const file of filesOf(view)) {
+  for (const file of indexFilesOf(view)) {
     const spelled = await documentWorker.ask("spelling", { name: key.name, file });
     if (spelled !== undefined && foldName(spelled) === foldName(key.name)) return spelled;
   }
@@ -77,10 +78,6 @@ function unknown(name: string, { code, message, detail }: Fault): Fault {
     `Whether there is a crate '${name}' outside could not be found out, and while the upstream setting is ALLOW that must be known before a publish. ${message} Try again, or set upstream=BLOCK for the package with PutPackageOriginConfiguration.`,
     detail,
   );
-}
-
-function filesOf(view: PackageView) {
-  return view.external.map(({ connection, index }) => plain({ ...index, connection }));
 }
 
 function taken(name: string, other: string): Error {

@@ -6,10 +6,10 @@ import { absence } from "../answers.ts";
 import type { DocumentKind, Documents } from "../documents.ts";
 import { createDocuments } from "../documents.ts";
 import type { DoorRequest } from "../format.ts";
+import { indexFilesOf } from "../index-files.ts";
 import type { CrateFacts, Form, HeldRow, Rendered } from "./crate-text.ts";
 import { renderCrate } from "./crate-text.ts";
 import type { DocumentWorker } from "./document-worker.ts";
-import { plain } from "./external.ts";
 import { assetName } from "./names.ts";
 import { isYanked, yankNote } from "./yank-note.ts";
 
@@ -56,7 +56,7 @@ export function createCrateDocuments({ registry, worker, cacheBytes }: CrateDocu
     const facts = await factsOf(registry, view, form);
     const size = facts.rows.reduce((sum, { line }) => sum + line.length, 0);
     if (view.external.length === 0 && size <= INLINE_CHARACTERS_MAX) return renderCrate(facts, []);
-    const files = view.external.map(({ connection, index }) => plain({ ...index, connection }));
+    const files = indexFilesOf(view);
     return worker.ask("document", { facts, files });
   }
 

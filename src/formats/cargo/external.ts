@@ -1,16 +1,14 @@
 // How a public cargo registry is read: one file of lines per crate, and where the files are in its config.json.
-import { readFile } from "node:fs/promises";
-import { gunzipSync } from "node:zlib";
 import { Fault } from "../../core/faults.ts";
 import type {
   AssetBytes,
   ExternalAsset,
   ExternalFormat,
   ExternalVersion,
-  IndexFile,
   InsideAsset,
   ReadOutside,
 } from "../format.ts";
+import { plainIndex, readIndexFile } from "../index-files.ts";
 import { describe } from "./contents.ts";
 import { createCrateReader } from "./crate-reader.ts";
 import { documentWorker } from "./document-worker.ts";
@@ -20,9 +18,9 @@ import { yankNote } from "./yank-note.ts";
 
 export const external: ExternalFormat = {
   indexRequest: ({ name }) => ({ path: indexPath(name), accept: "text/plain, */*;q=0.1" }),
-  versions: (file, { name }) => documentWorker.ask("versions", { name, file: plain(file) }),
+  versions: (file, { name }) => documentWorker.ask("versions", { name, file: plainIndex(file) }),
   async version(file, { name }, version, { read }) {
-    const found = await documentWorker.ask("version", { name, file: plain(file), version });
+    const found = await documentWorker.ask("version", { name, file: plainIndex(file), version });
     if (found === undefined) return undefined;
     // Listed but not to be checked: the registry says so instead of "unknown".
     if (found === null) return { version, assets: [], metadata: {}, document: "", brief: "" };
@@ -78,11 +76,6 @@ async function lookInside(
   }
 }
 
-/** Only what the thread needs: an index may carry more than can be sent to it. */
-export function plain({ connection, file, gzip, digest, url }: IndexFile): IndexFile {
-  return { connection, file, gzip, digest, url };
-}
-
 const CONFIG_BYTES_MAX = 1024 * 1024;
 
 async function readConfig(read: ReadOutside, connection: string): Promise<string> {
@@ -92,9 +85,8 @@ async function readConfig(read: ReadOutside, connection: string): Promise<string
       "UpstreamFault",
       `The external connection '${connection}' has no config.json where its sparse index should be; its address must be that of a sparse index.`,
     );
-  const bytes = await readFile(config.file);
   try {
-    return (config.gzip ? gunzipSync(bytes, { maxOutputLength: CONFIG_BYTES_MAX }) : bytes).toString("utf8");
+    return (await readIndexFile(config, CONFIG_BYTES_MAX)).toString("utf8");
   } catch {
     throw new Fault("UpstreamFault", `The config.json of '${connection}' cannot be read.`);
   }

@@ -2,9 +2,9 @@
 import { LRUCache } from "lru-cache";
 import type { PackageKey } from "../../core/coordinates.ts";
 import type { PackageView, Registry, RepositoryRecord } from "../../registry/registry.ts";
+import { plainIndex } from "../index-files.ts";
 import type { CrateDocuments } from "./crate-documents.ts";
 import type { DocumentWorker } from "./document-worker.ts";
-import { plain } from "./external.ts";
 import { parseName } from "./names.ts";
 
 export interface Spelling {
@@ -52,7 +52,7 @@ export function createSpelling({ registry, worker, documents }: SpellingDeps): S
 
   async function spelledIn(view: PackageView): Promise<PackageKey | undefined> {
     for (const { connection, index } of view.external) {
-      const file = plain({ ...index, connection });
+      const file = plainIndex({ ...index, connection });
       const name = await worker.ask("spelling", { name: view.key.name, file });
       if (name !== undefined && name.toLowerCase() === view.key.name.toLowerCase()) return parseName(name);
     }

@@ -1,16 +1,13 @@
 // How a public Maven registry is read: versions from maven-metadata.xml, a file by its path and the checksum files beside it.
-import { readFile, stat } from "node:fs/promises";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { stat } from "node:fs/promises";
 import type { PackageKey } from "../../core/coordinates.ts";
 import { Fault } from "../../core/faults.ts";
 import type { ExternalAsset, ExternalFormat, ExternalVersion, IndexFile, ReadOutside } from "../format.ts";
+import { readIndexFile } from "../index-files.ts";
 import { type Algorithm, folderOf, isMoving, METADATA_FILE } from "./layout.ts";
 import { METADATA_BYTES_MAX, type Metadata, parseMetadata } from "./metadata-text.ts";
 import { POM_BYTES_MAX, type Pom, parsePom } from "./pom.ts";
 import { textsOf } from "./version-document.ts";
-
-const gunzipAsync = promisify(gunzip);
 
 const ANY = "*/*";
 const XML = "application/xml, text/xml;q=0.9, */*;q=0.5";
@@ -137,9 +134,8 @@ export async function readMetadata(file: IndexFile, about: string): Promise<Meta
 async function readIndex({ file, gzip }: IndexFile, bytesMax: number): Promise<Buffer> {
   const { size } = await stat(file);
   if (size > bytesMax) throw tooLarge(bytesMax);
-  const bytes = await readFile(file);
-  if (!gzip) return bytes;
-  return gunzipAsync(bytes, { maxOutputLength: bytesMax }).catch(() => {
+  return readIndexFile({ file, gzip }, bytesMax).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw error;
     throw tooLarge(bytesMax);
   });
 }

@@ -3,13 +3,14 @@ import type { PackageKey } from "../../core/coordinates.ts";
 import { conflict, invalid, notFound } from "../../core/faults.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { absence, sendJson } from "../answers.ts";
-import type { DoorRequest } from "../format.ts";
 import { readBody, readJson, requireJson } from "../body.ts";
+import type { DoorRequest } from "../format.ts";
+import { indexFilesOf } from "../index-files.ts";
 import type { DocumentWorker } from "./document-worker.ts";
 import { type MetadataUpdate, parseBody, readMetadataUpdate } from "./documents.ts";
 import { external } from "./external.ts";
 import { checkTag, nameOf, versionOfTarball } from "./names.ts";
-import { filesOf, type Packuments, revOf } from "./packuments.ts";
+import { type Packuments, revOf } from "./packuments.ts";
 import { REST_BYTES_MAX } from "./publish-body.ts";
 import { type VersionTexts, withDeprecation } from "./version-text.ts";
 
@@ -75,7 +76,7 @@ async function refuseUnknown(
   if (notHeldHere.length === 0) return;
   const view = await registry.view(request.repository, key);
   const known = new Set((await registry.listedVersions(view)).map(({ version }) => version));
-  for (const file of filesOf(view))
+  for (const file of indexFilesOf(view))
     for (const version of (await external.versions(file, key)).keys()) known.add(version);
   const unknown = notHeldHere.filter((version) => !known.has(version));
   if (unknown.length === 0 || view.trouble !== undefined) return;
@@ -192,7 +193,7 @@ export async function listTags(
   const view = await registry.view(request.repository, key);
   const tags = await worker.ask("tags", {
     facts: await packuments.facts(view, "brief", request.baseUrl),
-    files: filesOf(view),
+    files: indexFilesOf(view),
   });
   if (tags === undefined) throw absence(view, nameOf(key));
   sendJson(request, 200, tags);

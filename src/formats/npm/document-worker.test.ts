@@ -64,7 +64,13 @@ test("what is no document is the public registry's fault: 502", async () => {
 });
 
 test("a file that is gone keeps its code, so that it can be looked up anew", async () => {
-  const file = { connection: "public:npmjs", file: join(folder, "gone"), gzip: false, digest: "gone", url: "" };
+  const file = {
+    connection: "public:npmjs",
+    file: join(folder, "gone"),
+    gzip: false,
+    digest: "gone",
+    url: "",
+  };
   await expect(worker.ask("versions", { key: KEY, file })).rejects.toMatchObject({ code: "ENOENT" });
 });
 

@@ -2,8 +2,8 @@
 import type { PackageKey } from "../../core/coordinates.ts";
 import { invalid } from "../../core/faults.ts";
 import type { VersionMetadata } from "../../registry/registry.ts";
-import { checkPublishedName, checkPublishedVersion, checkTag, nameOf } from "./names.ts";
 import { nestsTooDeeply } from "../nesting.ts";
+import { checkPublishedName, checkPublishedVersion, checkTag, nameOf } from "./names.ts";
 import type { Attachment } from "./publish-body.ts";
 
 export type Json = Readonly<Record<string, unknown>>;

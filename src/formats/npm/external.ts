@@ -1,5 +1,6 @@
 // How a public npm registry is read: one document per package, parsed on the document worker.
-import type { ExternalFormat, IndexFile } from "../format.ts";
+import type { ExternalFormat } from "../format.ts";
+import { plainIndex } from "../index-files.ts";
 import { documentWorker } from "./document-worker.ts";
 import { nameOf } from "./names.ts";
 
@@ -11,11 +12,6 @@ export const external: ExternalFormat = {
       accept: "application/json",
     };
   },
-  versions: (file, key) => documentWorker.ask("versions", { key, file: plain(file) }),
-  version: (file, key, version) => documentWorker.ask("version", { key, file: plain(file), version }),
+  versions: (file, key) => documentWorker.ask("versions", { key, file: plainIndex(file) }),
+  version: (file, key, version) => documentWorker.ask("version", { key, file: plainIndex(file), version }),
 };
-
-/** Only what the worker needs: an index may carry more than can be sent to a thread. */
-function plain({ connection, file, gzip, digest, url }: IndexFile): IndexFile {
-  return { connection, file, gzip, digest, url };
-}

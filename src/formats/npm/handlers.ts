@@ -5,6 +5,7 @@ import { type Route, Router } from "../../http/route.ts";
 import { absence, sendText } from "../answers.ts";
 import { createFiles } from "../files.ts";
 import type { DoorRequest, FormatDeps, FormatDoor } from "../format.ts";
+import { indexFilesOf } from "../index-files.ts";
 import {
   type ChangesDeps,
   deleteTag,
@@ -17,7 +18,7 @@ import {
 } from "./changes.ts";
 import { documentWorker } from "./document-worker.ts";
 import { ASSET_NAME, nameOf, parseName, versionOfTarball } from "./names.ts";
-import { createPackuments, filesOf } from "./packuments.ts";
+import { createPackuments } from "./packuments.ts";
 import { putPackage } from "./publish.ts";
 import { renderFault } from "./responses.ts";
 import { audit, bulkAdvisories, ping, refuseAccounts, refuseUnknown, search, whoami } from "./side.ts";
@@ -45,7 +46,7 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
     registry.authorize(request.caller, "ReadFromRepository", request.repository, key);
     const view = await registry.view(request.repository, key);
     const facts = await packuments.facts(view, "full", request.baseUrl);
-    const text = await documentWorker.ask("manifest", { facts, files: filesOf(view), wanted });
+    const text = await documentWorker.ask("manifest", { facts, files: indexFilesOf(view), wanted });
     if (text !== undefined) return sendText(request, 200, "application/json", text);
     if (view.trouble !== undefined || (facts.stored.length === 0 && view.external.length === 0))
       throw absence(view, nameOf(key));

@@ -1,12 +1,9 @@
 // What is asked of the document worker, and how each question is answered; runs in packument-worker.ts.
-import { readFile } from "node:fs/promises";
-import { gunzipSync } from "node:zlib";
-import { LRUCache } from "lru-cache";
 import type { PackageKey } from "../../core/coordinates.ts";
-import { Fault } from "../../core/faults.ts";
 import type { ExternalVersion, IndexFile } from "../format.ts";
+import { createIndexReader } from "../index-files.ts";
 import { type MetadataUpdate, parseBody, readMetadataUpdate } from "./documents.ts";
-import { nameOf } from "./names.ts";
+import { nameOf, parseName } from "./names.ts";
 import { type PackumentFacts, renderPackument, renderTags, renderVersion } from "./packument-text.ts";
 import {
   describePublic,
@@ -49,22 +46,12 @@ export type Job = { [N in JobName]: { readonly kind: N; readonly question: Jobs[
 
 /** A public document larger than this is refused, bytes of JSON. The largest seen are near 10 MB. */
 const DOCUMENT_BYTES_MAX = 256 * 1024 * 1024;
-/** Parsed documents kept for the next question about them, bytes of JSON; in memory they are some times larger. */
-const PARSED_BYTES_MAX = 16 * 1024 * 1024;
 
-const parsed = new LRUCache<string, PublicDocument>({ maxSize: PARSED_BYTES_MAX });
+const documents = createIndexReader("a package document", DOCUMENT_BYTES_MAX, (json, _index, name) =>
+  readPublicDocument(JSON.parse(json), parseName(name) as PackageKey),
+);
 
-/** As `respond`; what overflows the stack is a document made for that. */
-export async function answer(job: Job): Promise<Jobs[JobName]["answer"]> {
-  try {
-    return await respond(job);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new Fault("UpstreamFault", `What the public registry sent is refused: ${error.message}`);
-  }
-}
-
-async function respond({ kind, question }: Job): Promise<Jobs[JobName]["answer"]> {
+export async function answer({ kind, question }: Job): Promise<Jobs[JobName]["answer"]> {
   switch (kind) {
     case "packument": {
       const text = renderPackument(question.facts, await readAll(question.facts, question.files));
@@ -75,11 +62,11 @@ async function respond({ kind, question }: Job): Promise<Jobs[JobName]["answer"]
     case "tags":
       return renderTags(question.facts, await readAll(question.facts, question.files));
     case "versions": {
-      const { listed, versions } = await read(question.file, question.key);
+      const { listed, versions } = await documents.read(question.file, nameOf(question.key));
       return new Map([...listed].map((version) => [version, timeOf(versions.get(version))]));
     }
     case "version": {
-      const document = await read(question.file, question.key);
+      const document = await documents.read(question.file, nameOf(question.key));
       const found = document.versions.get(question.version);
       if (found !== undefined) return describePublic(found, question.key);
       return document.listed.has(question.version) ? withoutAssets(question.version) : undefined;
@@ -99,35 +86,6 @@ function withoutAssets(version: string): ExternalVersion {
 }
 
 /** An unreadable public document hides nothing that is held here. */
-async function readAll(facts: PackumentFacts, files: readonly IndexFile[]): Promise<PublicDocument[]> {
-  const documents: PublicDocument[] = [];
-  for (const file of files) {
-    try {
-      documents.push(await read(file, facts.key));
-    } catch (error) {
-      if (!(error instanceof Fault) || facts.stored.length === 0) throw error;
-    }
-  }
-  return documents;
-}
-
-async function read(index: IndexFile, key: PackageKey): Promise<PublicDocument> {
-  const mark = `${index.digest} ${nameOf(key)}`;
-  const known = parsed.get(mark);
-  if (known !== undefined) return known;
-  const bytes = await readFile(index.file);
-  let size: number;
-  let document: PublicDocument;
-  try {
-    const json = index.gzip ? gunzipSync(bytes, { maxOutputLength: DOCUMENT_BYTES_MAX }) : bytes;
-    size = json.length;
-    document = readPublicDocument(JSON.parse(json.toString("utf8")), key);
-  } catch (error) {
-    throw new Fault(
-      "UpstreamFault",
-      `What '${index.connection}' sent about ${nameOf(key)} cannot be read as a package document: ${String(error).slice(0, 200)}`,
-    );
-  }
-  if (size <= PARSED_BYTES_MAX) parsed.set(mark, document, { size });
-  return document;
+function readAll(facts: PackumentFacts, files: readonly IndexFile[]): Promise<PublicDocument[]> {
+  return documents.readAll(files, nameOf(facts.key), facts.stored.length > 0);
 }

@@ -4,7 +4,8 @@ import type { PackageView, Registry } from "../../registry/registry.ts";
 import { absence } from "../answers.ts";
 import type { DocumentKind } from "../documents.ts";
 import { createDocuments, stampHash } from "../documents.ts";
-import type { DoorRequest, IndexFile } from "../format.ts";
+import type { DoorRequest } from "../format.ts";
+import { indexFilesOf } from "../index-files.ts";
 import type { DocumentWorker } from "./document-worker.ts";
 import { BRIEF_TYPE, wantsForm } from "./forms.ts";
 import { nameOf } from "./names.ts";
@@ -53,7 +54,7 @@ export function createPackuments({ registry, worker, cacheBytes }: PackumentsDep
       const text = renderPackument(known, []);
       return text === undefined ? undefined : Buffer.from(text);
     }
-    const bytes = await worker.ask("packument", { facts: known, files: filesOf(view) });
+    const bytes = await worker.ask("packument", { facts: known, files: indexFilesOf(view) });
     return bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -81,17 +82,6 @@ export function createPackuments({ registry, worker, cacheBytes }: PackumentsDep
     serve: (request, key) => documents.serve(request, key, KINDS[wantsForm(request.req.headers.accept)]),
     facts,
   };
-}
-
-/** The view's public documents as the worker takes them. */
-export function filesOf(view: PackageView): IndexFile[] {
-  return view.external.map(({ connection, index: { file, gzip, digest, url } }) => ({
-    connection,
-    file,
-    gzip,
-    digest,
-    url,
-  }));
 }
 
 /** CouchDB's form, which npm sends back when it changes a document. */

@@ -4,8 +4,8 @@ import type { PackageKey } from "../../core/coordinates.ts";
 import { Fault, invalid, notFound } from "../../core/faults.ts";
 import type { Registry, SearchHit } from "../../registry/registry.ts";
 import { printable, sendJson } from "../answers.ts";
-import type { DoorRequest } from "../format.ts";
 import { readJson } from "../body.ts";
+import type { DoorRequest } from "../format.ts";
 import { isObject, type Json } from "./documents.ts";
 import { nameOf, parseName } from "./names.ts";
 

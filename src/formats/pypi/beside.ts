@@ -6,10 +6,11 @@ import type { AssetRow, PackageView, Registry } from "../../registry/registry.ts
 import { absence } from "../answers.ts";
 import type { DoorRequest } from "../format.ts";
 import { matchesEtag } from "../headers.ts";
+import { indexFilesOf, readIndexFile } from "../index-files.ts";
 import { sha256 } from "./attestations.ts";
 import type { DocumentWorker } from "./document-worker.ts";
-import { metadataRequest, readDocument } from "./external.ts";
-import { type Facts, factsOf, filesOf, plainFacts } from "./facts.ts";
+import { METADATA_BYTES_MAX, metadataRequest } from "./external.ts";
+import { type Facts, factsOf, plainFacts } from "./facts.ts";
 import { heldBytes, readInnerMetadata } from "./held-metadata.ts";
 import type { ListedFile } from "./project.ts";
 
@@ -41,7 +42,7 @@ export function createBeside(registry: Registry, worker: DocumentWorker): Beside
 
   async function fromOutside({ repository, key }: PackageView, url: string): Promise<Buffer | undefined> {
     const found = await registry.outsideDocument(repository, key, metadataRequest(url));
-    return found === undefined ? undefined : readDocument(found.index);
+    return found === undefined ? undefined : readIndexFile(found.index, METADATA_BYTES_MAX);
   }
 
   async function metadataOf(view: PackageView, facts: Facts, file: ListedFile): Promise<Buffer | undefined> {
@@ -63,7 +64,7 @@ export function createBeside(registry: Registry, worker: DocumentWorker): Beside
       registry.authorize(request.caller, "ReadFromRepository", repository, key);
       const view = await registry.view(repository, key);
       const facts = await factsOf(registry, view);
-      const question = { facts: plainFacts(facts), files: filesOf(view), version, filename };
+      const question = { facts: plainFacts(facts), files: indexFilesOf(view), version, filename };
       const found = await worker.ask("file", question);
       const file = found?.file;
       if (file === undefined) throw unlisted(view, found !== undefined, filename);

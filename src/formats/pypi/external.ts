@@ -1,16 +1,7 @@
 // How a public Python index is read: one simple page per project, parsed on the document thread.
-import { readFile } from "node:fs/promises";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
 import { Fault } from "../../core/faults.ts";
-import type {
-  AssetBytes,
-  ExternalAsset,
-  ExternalFormat,
-  ExternalVersion,
-  IndexFile,
-  InsideAsset,
-} from "../format.ts";
+import type { AssetBytes, ExternalAsset, ExternalFormat, ExternalVersion, InsideAsset } from "../format.ts";
+import { plainIndex } from "../index-files.ts";
 import { sha256 } from "./attestations.ts";
 import { describe, field, keep } from "./core-metadata.ts";
 import { documentWorker } from "./document-worker.ts";
@@ -28,18 +19,13 @@ export const METADATA_BYTES_MAX = 16 * 1024 * 1024;
 
 export const external: ExternalFormat = {
   indexRequest: ({ name }) => ({ path: `${encodeURIComponent(name)}/`, accept: ACCEPT }),
-  versions: (file, key) => documentWorker.ask("versions", { project: key.name, file: plain(file) }),
+  versions: (file, key) => documentWorker.ask("versions", { project: key.name, file: plainIndex(file) }),
   async version(file, key, version) {
-    const files = await documentWorker.ask("version", { project: key.name, file: plain(file), version });
+    const files = await documentWorker.ask("version", { project: key.name, file: plainIndex(file), version });
     return files === undefined ? undefined : describeVersion(files, key.name, version);
   },
   inside: (version, asset, bytes) => lookInside(version, asset, bytes),
 };
-
-/** Only what the thread needs: an index may carry more than can be sent to it. */
-function plain({ connection, file, gzip, digest, url }: IndexFile): IndexFile {
-  return { connection, file, gzip, digest, url };
-}
 
 /** Under the number that was asked for: a held version keeps its spelling. */
 function describeVersion(files: readonly PublicFile[], project: string, version: string): ExternalVersion {
@@ -95,10 +81,4 @@ export function metadataRequest(fileUrl: string): { path: string; url: string; a
   const url = new URL(fileUrl);
   url.pathname += ".metadata";
   return { path: "", url: url.href, accept: "*/*" };
-}
-
-/** A document of a public registry as it was before it was compressed for the way. */
-export async function readDocument({ file, gzip }: Pick<IndexFile, "file" | "gzip">): Promise<Buffer> {
-  const bytes = await readFile(file);
-  return gzip ? promisify(gunzip)(bytes, { maxOutputLength: METADATA_BYTES_MAX }) : bytes;
 }

@@ -1,6 +1,5 @@
 // What a project's documents depend on besides public indexes, gathered from the registry.
 import type { AssetRow, PackageView, Registry, VersionRow } from "../../registry/registry.ts";
-import type { IndexFile } from "../format.ts";
 import type { HeldVersion, ProjectFacts } from "./project.ts";
 import { readNote } from "./project.ts";
 
@@ -49,15 +48,4 @@ function heldVersion(
 /** What can be sent to the document thread. */
 export function plainFacts({ project, held, withheld }: ProjectFacts): ProjectFacts {
   return { project, held, withheld };
-}
-
-/** The view's public pages as the thread takes them. */
-export function filesOf(view: PackageView): IndexFile[] {
-  return view.external.map(({ connection, index: { file, gzip, digest, url } }) => ({
-    connection,
-    file,
-    gzip,
-    digest,
-    url,
-  }));
 }

@@ -1,13 +1,10 @@
 // What is asked of the document thread, and how each question is answered.
-import { readFile } from "node:fs/promises";
-import { gunzipSync } from "node:zlib";
-import { LRUCache } from "lru-cache";
-import { Fault } from "../../core/faults.ts";
 import type { IndexFile } from "../format.ts";
+import { createIndexReader } from "../index-files.ts";
 import { versionKey } from "./names.ts";
 import type { ListedFile, NoteChange, ProjectFacts, PublicSource } from "./project.ts";
 import { assembleProject, changedNotes } from "./project.ts";
-import type { PublicFile, PublicProject } from "./public-index.ts";
+import type { PublicFile } from "./public-index.ts";
 import { readPublicIndex } from "./public-index.ts";
 import { renderHtml, renderJson } from "./simple-text.ts";
 
@@ -51,22 +48,17 @@ export type Job = { [N in JobName]: { readonly kind: N; readonly question: Jobs[
 
 /** A public page larger than this is refused, bytes of text. The largest seen are near 30 MB. */
 const PAGE_BYTES_MAX = 256 * 1024 * 1024;
-/** Parsed pages kept for the next question about them, bytes of text. */
-const PARSED_BYTES_MAX = 16 * 1024 * 1024;
 
-const parsed = new LRUCache<string, PublicProject>({ maxSize: PARSED_BYTES_MAX });
+const sources = createIndexReader(
+  "a page of the simple index",
+  PAGE_BYTES_MAX,
+  (page, { connection, url }, project): PublicSource => ({
+    connection,
+    project: readPublicIndex(page, project, url),
+  }),
+);
 
-/** As `respond`; what overflows the stack is a page made for that. */
-export async function answer(job: Job): Promise<Jobs[JobName]["answer"]> {
-  try {
-    return await respond(job);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new Fault("UpstreamFault", `What the public index sent is refused: ${error.message}`);
-  }
-}
-
-async function respond({ kind, question }: Job): Promise<Jobs[JobName]["answer"]> {
+export async function answer({ kind, question }: Job): Promise<Jobs[JobName]["answer"]> {
   switch (kind) {
     case "page": {
       const project = assembleProject(question.facts, await readAll(question));
@@ -83,16 +75,16 @@ async function respond({ kind, question }: Job): Promise<Jobs[JobName]["answer"]
     case "changes":
       return changedNotes(question.facts, await readAll(question));
     case "versions": {
-      const { listed, files } = await read(question.file, question.project);
+      const { listed, files } = (await sources.read(question.file, question.project)).project;
       return new Map([...listed].map((version) => [version, timeOf(files, version)]));
     }
     case "spelling": {
-      const { listed } = await read(question.file, question.project);
+      const { listed } = (await sources.read(question.file, question.project)).project;
       const wanted = versionKey(question.version);
       return [...listed].find((version) => versionKey(version) === wanted);
     }
     default: {
-      const { listed, files } = await read(question.file, question.project);
+      const { listed, files } = (await sources.read(question.file, question.project)).project;
       const wanted = versionKey(question.version);
       const found = files.filter(({ version }) => versionKey(version) === wanted);
       if (found.length > 0) return found;
@@ -117,35 +109,6 @@ export function publicationOf(files: readonly PublicFile[]): { readonly publishe
 }
 
 /** An unreadable public page hides nothing that is held here. */
-async function readAll({ facts, files }: Question): Promise<PublicSource[]> {
-  const sources: PublicSource[] = [];
-  for (const file of files) {
-    try {
-      sources.push({ connection: file.connection, project: await read(file, facts.project) });
-    } catch (error) {
-      if (!(error instanceof Fault) || facts.held.length === 0) throw error;
-    }
-  }
-  return sources;
-}
-
-async function read(index: IndexFile, project: string): Promise<PublicProject> {
-  const mark = `${index.digest} ${index.url} ${project}`;
-  const known = parsed.get(mark);
-  if (known !== undefined) return known;
-  const bytes = await readFile(index.file);
-  let size: number;
-  let found: PublicProject;
-  try {
-    const page = index.gzip ? gunzipSync(bytes, { maxOutputLength: PAGE_BYTES_MAX }) : bytes;
-    size = page.length;
-    found = readPublicIndex(page.toString("utf8"), project, index.url);
-  } catch (error) {
-    throw new Fault(
-      "UpstreamFault",
-      `What '${index.connection}' sent about ${project} cannot be read as a page of the simple index: ${String(error).slice(0, 200)}`,
-    );
-  }
-  if (size > 0 && size <= PARSED_BYTES_MAX) parsed.set(mark, found, { size });
-  return found;
+function readAll({ facts, files }: Question): Promise<PublicSource[]> {
+  return sources.readAll(files, facts.project, facts.held.length > 0);
 }

@@ -6,11 +6,12 @@ import { absence, sendText } from "../answers.ts";
 import { stampHash } from "../documents.ts";
 import type { DoorRequest } from "../format.ts";
 import { matchesEtag } from "../headers.ts";
+import { indexFilesOf } from "../index-files.ts";
 import type { Beside } from "./beside.ts";
 import type { CoreMetadata } from "./core-metadata.ts";
 import { field, kept, MetadataError, parseMetadata, projectUrls } from "./core-metadata.ts";
 import type { DocumentWorker } from "./document-worker.ts";
-import { type Facts, factsOf, filesOf, plainFacts } from "./facts.ts";
+import { type Facts, factsOf, plainFacts } from "./facts.ts";
 import { isPrerelease, versionKey } from "./names.ts";
 import type { ListedFile } from "./project.ts";
 import { fileUrl } from "./simple-text.ts";
@@ -58,7 +59,7 @@ export function createJsonView({ registry, worker, beside }: JsonViewDeps): Json
       const view = await registry.view(repository, key);
       const etag = `"${stampHash(view, `json-view ${wanted ?? ""} ${baseUrl}`)}"`;
       const facts = await factsOf(registry, view);
-      const listing = await worker.ask("files", { facts: plainFacts(facts), files: filesOf(view) });
+      const listing = await worker.ask("files", { facts: plainFacts(facts), files: indexFilesOf(view) });
       const version = listing && pick(listing, wanted);
       if (
         listing === undefined ||

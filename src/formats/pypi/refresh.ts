@@ -3,8 +3,9 @@ import type { PackageKey } from "../../core/coordinates.ts";
 import { Fault } from "../../core/faults.ts";
 import type { PackageView, Registry } from "../../registry/registry.ts";
 import type { DoorRequest } from "../format.ts";
+import { indexFilesOf } from "../index-files.ts";
 import type { DocumentWorker } from "./document-worker.ts";
-import { type Facts, factsOf, filesOf, plainFacts } from "./facts.ts";
+import { type Facts, factsOf, plainFacts } from "./facts.ts";
 
 export interface Refreshes {
   /** A page was built of this view. */
@@ -26,7 +27,7 @@ export function createRefreshes(registry: Registry, worker: DocumentWorker): Ref
   async function refresh(view: PackageView, request: DoorRequest, key: PackageKey): Promise<void> {
     const own = view.local.filter(({ repositoryId }) => repositoryId === view.repository.id);
     const facts = await factsOf(registry, { ...view, local: own });
-    const changes = await worker.ask("changes", { facts: plainFacts(facts), files: filesOf(view) });
+    const changes = await worker.ask("changes", { facts: plainFacts(facts), files: indexFilesOf(view) });
     if (changes.length > 0)
       await registry.rewriteAssets(request.repository, key, changes, "refresh", request);
   }

@@ -5,8 +5,9 @@ import type { PackageView, Registry } from "../../registry/registry.ts";
 import { absence, sendText } from "../answers.ts";
 import { createDocuments, type DocumentKind } from "../documents.ts";
 import type { DoorRequest } from "../format.ts";
+import { indexFilesOf } from "../index-files.ts";
 import type { DocumentWorker } from "./document-worker.ts";
-import { type Facts, factsOf, filesOf, plainFacts } from "./facts.ts";
+import { type Facts, factsOf, plainFacts } from "./facts.ts";
 import { type Form, HTML_TYPE, JSON_TYPE, wantsForm } from "./negotiation.ts";
 import { assembleProject } from "./project.ts";
 import type { Refreshes } from "./refresh.ts";
@@ -64,7 +65,12 @@ export function createSimple({ registry, worker, refreshes, cacheBytes }: Simple
       if (project === undefined) return undefined;
       return Buffer.from(form === "json" ? renderJson(project, base) : renderHtml(project, base));
     }
-    const bytes = await worker.ask("page", { facts: plainFacts(facts), files: filesOf(view), form, base });
+    const bytes = await worker.ask("page", {
+      facts: plainFacts(facts),
+      files: indexFilesOf(view),
+      form,
+      base,
+    });
     return bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 

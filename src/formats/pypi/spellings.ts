@@ -1,7 +1,7 @@
 // Which spelling of a version a repository knows a release by: the first that came, so that 1.0 and 1.0.0 do not become two releases (PEP 440).
 import type { PackageView, Registry } from "../../registry/registry.ts";
+import { indexFilesOf } from "../index-files.ts";
 import type { DocumentWorker } from "./document-worker.ts";
-import { filesOf } from "./facts.ts";
 import { versionKey } from "./names.ts";
 
 export interface Spellings {
@@ -21,7 +21,7 @@ export function createSpellings(registry: Registry, worker: DocumentWorker): Spe
         const equal = held.find((number) => versionKey(number) === wanted);
         if (equal !== undefined) return equal;
       }
-      for (const file of filesOf(view)) {
+      for (const file of indexFilesOf(view)) {
         const spelled = await worker.ask("spelling", { project: view.key.name, file, version });
         if (spelled !== undefined) return spelled;
       }

@@ -1,9 +1,9 @@
 // How a public gem registry is read: the compact index's lines of one gem, and the gem itself for what the lines do not tell.
 import type { ExternalAsset, ExternalFormat, IndexFile } from "../format.ts";
-import { type InfoLine, parseInfo } from "./compact-index.ts";
+import type { InfoLine } from "./compact-index.ts";
 import { describeGem, type GemFacts } from "./gem-facts.ts";
 import { createGemReader } from "./gem-file.ts";
-import { readText } from "./gems.ts";
+import { readInfo } from "./gems.ts";
 import { fileName } from "./names.ts";
 
 const READ_BYTES = 256 * 1024;
@@ -11,10 +11,10 @@ const READ_BYTES = 256 * 1024;
 export const external: ExternalFormat = {
   indexRequest: ({ name }) => ({ path: `info/${encodeURIComponent(name)}`, accept: "text/plain, */*;q=0.1" }),
   async versions(file) {
-    return new Map(parseInfo(await readText(file)).map(({ number }) => [number, {}]));
+    return new Map((await readInfo(file)).map(({ number }) => [number, {}]));
   },
   async version(file, { name }, version) {
-    const lines = parseInfo(await readText(file)).filter(({ number }) => number === version);
+    const lines = (await readInfo(file)).filter(({ number }) => number === version);
     const [first] = lines;
     if (first === undefined) return undefined;
     const facts = factsOf(name, first);

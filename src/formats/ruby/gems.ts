@@ -1,7 +1,5 @@
 // Which gem files a repository may show: of one name, with what public registries list; or of every name that is held.
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { gunzipSync } from "node:zlib";
 import { LRUCache } from "lru-cache";
 import type { PackageKey } from "../../core/coordinates.ts";
 import type {
@@ -11,6 +9,8 @@ import type {
   RepositoryRecord,
   VersionRow,
 } from "../../registry/registry.ts";
+import type { IndexFile } from "../format.ts";
+import { readIndexFile } from "../index-files.ts";
 import { type InfoLine, parseInfo, renderInfo } from "./compact-index.ts";
 import type { GemFacts } from "./gem-facts.ts";
 import { fileName } from "./names.ts";
@@ -68,7 +68,7 @@ export function createGems(registry: Registry): Gems {
     const taken = new Map(rows.map((row) => [row.version, row]));
     const withheld = new Set(view.local.length === 0 ? [] : await registry.withheldVersions(view));
     for (const { connection, index } of view.external) {
-      for (const line of parseInfo(await readText(index))) {
+      for (const line of await readInfo(index)) {
         const row = taken.get(line.number);
         const file = fileName(view.key.name, line.number, line.platform);
         const late = row !== undefined && registry.mayGrow(view, row, connection);
@@ -121,7 +121,7 @@ function heldGem(row: VersionRow, { document, digests }: AssetRow): ShownGem | u
   return { line, facts, publishedAt: row.upstreamPublishedAt ?? row.publishedAt };
 }
 
-export async function readText(index: { readonly file: string; readonly gzip: boolean }): Promise<string> {
-  const bytes = await readFile(index.file);
-  return (index.gzip ? gunzipSync(bytes, { maxOutputLength: INFO_BYTES_MAX }) : bytes).toString("utf8");
+/** The lines of a public registry's `/info` document. */
+export async function readInfo(index: Pick<IndexFile, "file" | "gzip">): Promise<readonly InfoLine[]> {
+  return parseInfo((await readIndexFile(index, INFO_BYTES_MAX)).toString("utf8"));
 }

@@ -90,7 +90,9 @@ describe("a gem is refused with a 400", () => {
     ],
     [
       "whose metadata unpacks to too much",
-      { members: { "metadata.gz": gzipSync(Buffer.alloc(20 * 1024 * 1024)), "checksums.yaml.gz": undefined } },
+      {
+        members: { "metadata.gz": gzipSync(Buffer.alloc(20 * 1024 * 1024)), "checksums.yaml.gz": undefined },
+      },
       "unpacks to too much",
     ],
     ["with an alias bomb", { metadata: bomb() }, "YAML"],
