@@ -115,8 +115,17 @@ export interface DoorRequest {
 export interface ExternalFormat {
   /** Where the document that lists a package's versions lives, below the connection's URL. */
   indexRequest(key: PackageKey): { readonly path: string; readonly accept: string };
-  /** All versions of a fetched document with their upstream publication time (epoch ms) where the document tells it. */
-  versions(file: IndexFile, key: PackageKey): Promise<ReadonlyMap<string, { readonly publishedAt?: number }>>;
+  /** Instead of `indexRequest`, for registries that tell where their indexes are in a document of their own (nuget). */
+  locateIndex?(key: PackageKey, at: Pick<WantedAsset, "url" | "read">): Promise<OutsideRequest>;
+  /**
+   * All versions of a fetched document with their upstream publication time (epoch ms) where the document tells it.
+   * `read` is for indexes that are told in pieces (nuget).
+   */
+  versions(
+    file: IndexFile,
+    key: PackageKey,
+    read?: ReadOutside,
+  ): Promise<ReadonlyMap<string, { readonly publishedAt?: number }>>;
   /**
    * One version's facts, or undefined when the document does not list it. `wanted` names the asset that is asked for,
    * for registries whose index lists no files (maven): of those, only that one needs to be among `assets`.
