@@ -73,17 +73,7 @@ export interface Head {
 /** The whole result: what was measured where and when, the table, and what went wrong. */
 export function render(head: Head, rows: Row[]): string {
   const cells = [
-    [
-      "Scenario",
-      "Measure",
-      "Portcullis",
-      "Peer",
-      "nginx",
-      "vs. peer",
-      "vs. nginx",
-      "Floor",
-      "Holds",
-    ],
+    ["Scenario", "Measure", "Portcullis", "Peer", "nginx", "vs. peer", "vs. nginx", "Floor", "Holds"],
     ["---", "---", "---:", "---:", "---:", "---:", "---:", "---:", "---"],
     ...rows.map(rowCells),
   ];

@@ -237,7 +237,10 @@ describe.each(ENGINES)("events and audit on %s", (engine) => {
         return server.client.publishPackageVersion({
           ...tool,
           format: "generic",
-          ...{ assetName, assetContent, assetSHA256, unfinished },
+          assetName,
+          assetContent,
+          assetSHA256,
+          unfinished,
         });
       };
       expect(await eventsOf(1, put("a", true))).toEqual([

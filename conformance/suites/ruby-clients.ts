@@ -4,6 +4,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   CreatePackageGroupCommand,
+  type PackageGroupOriginRestrictionMode as OriginRestrictionMode,
+  type PackageGroupOriginRestrictionType as OriginRestrictionType,
   UpdatePackageGroupOriginConfigurationCommand,
   UpdatePackageVersionsStatusCommand,
 } from "@aws-sdk/client-codeartifact";
@@ -152,7 +154,7 @@ async function matrix(world: World): Promise<void> {
     async () => {
       const group = async (
         name: string,
-        restrictions: Record<string, string>,
+        restrictions: Partial<Record<OriginRestrictionType, OriginRestrictionMode>>,
         allowed: readonly (readonly [string, string])[] = [],
       ) => {
         const packageGroup = `/ruby//${name}$`;
@@ -161,7 +163,7 @@ async function matrix(world: World): Promise<void> {
           new UpdatePackageGroupOriginConfigurationCommand({
             domain: domain.name,
             packageGroup,
-            restrictions: restrictions as never,
+            restrictions,
             addAllowedRepositories: allowed.map(([originRestrictionType, repositoryName]) => ({
               originRestrictionType,
               repositoryName,

@@ -28,14 +28,11 @@ export async function terraform(stage: Stage): Promise<void> {
   const domain = newName("tf");
   const terraform = await open(stage.folder, target, domain);
   const { checks } = stage;
-  const applied = await checks.check(
-    "apply: domain, repositories, connection, both policies",
-    async () => {
-      const { output } = succeeded(await terraform("apply", "-auto-approve"));
-      assert.match(output, /Apply complete! Resources: 6 added, 0 changed, 0 destroyed/);
-      assert.match(output, new RegExp(`endpoint = "${target.endpoint}/npm/d/${domain}-\\d{12}/team/"`));
-    },
-  );
+  const applied = await checks.check("apply: domain, repositories, connection, both policies", async () => {
+    const { output } = succeeded(await terraform("apply", "-auto-approve"));
+    assert.match(output, /Apply complete! Resources: 6 added, 0 changed, 0 destroyed/);
+    assert.match(output, new RegExp(`endpoint = "${target.endpoint}/npm/d/${domain}-\\d{12}/team/"`));
+  });
   if (!applied) return;
   const noChange = async (...args: string[]) => {
     const { code, output } = await terraform("plan", "-detailed-exitcode", ...args);

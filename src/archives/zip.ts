@@ -89,7 +89,8 @@ export async function readZipMember(
   try {
     const zip = await openZip(source);
     try {
-      for await (const entry of membersOf(zip)) if (path.test(entry.fileName)) return await unpack(zip, entry);
+      for await (const entry of membersOf(zip))
+        if (path.test(entry.fileName)) return await unpack(zip, entry);
       return undefined;
     } finally {
       zip.close();

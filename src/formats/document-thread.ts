@@ -2,11 +2,14 @@
 import { parentPort } from "node:worker_threads";
 import { Fault } from "../core/faults.ts";
 
+/** What a format's thread is asked, by the name of the job. */
+type Answer = (job: never) => Promise<unknown>;
+
 /** Answers the questions that createDocumentWorker's `ask` sends. Call it once, in the module that the thread runs. */
-export function answerJobs<Job>(answer: (job: Job) => Promise<unknown>): void {
+export function answerJobs(answer: Answer): void {
   const port = parentPort;
   if (port === null) throw new Error("this module runs as a worker thread only");
-  port.on("message", ({ id, job }: { id: number; job: Job }) => {
+  port.on("message", ({ id, job }: { id: number; job: never }) => {
     bounded(answer, job).then(
       (result) =>
         port.postMessage({ id, result }, result instanceof Uint8Array ? [result.buffer as ArrayBuffer] : []),
@@ -16,7 +19,7 @@ export function answerJobs<Job>(answer: (job: Job) => Promise<unknown>): void {
 }
 
 /** What overflows the stack, or is too large, is a document made for that. */
-async function bounded<Job>(answer: (job: Job) => Promise<unknown>, job: Job): Promise<unknown> {
+async function bounded(answer: Answer, job: never): Promise<unknown> {
   try {
     return await answer(job);
   } catch (error) {

@@ -133,7 +133,10 @@ test("Cargo's own answer, from what it says when it is sent nowhere", async () =
     ].join("\n"),
   });
   chmodSync(join(asked.home, "../bin/cargo"), 0o755);
-  const urls = await discoverByAsking({ ...asked, env: { ...asked.env, PATH: join(asked.home, "../bin"), NO_PROXY: "*" } });
+  const urls = await discoverByAsking({
+    ...asked,
+    env: { ...asked.env, PATH: join(asked.home, "../bin"), NO_PROXY: "*" },
+  });
   expect(urls["public:crates-io"]).toBe("https://crates.example/index/");
 });
 

@@ -66,7 +66,7 @@ test("the compact index's lines read back; lines without a checksum are left out
 
 test("Marshal's integers and texts, byte by byte", () => {
   expect(marshal([0, 1, 122, 123, 255, 256, 65_536]).toString("hex")).toBe(
-    "04085b0c6900" + "6906" + "697f" + "69017b" + "6901ff" + "69020001" + "6903000001",
+    "04085b0c69006906697f69017b6901ff690200016903000001",
   );
   expect(marshal([symbol("a"), "b"]).toString("latin1")).toBe(
     '\u0004\b[\u0007:\u0006aI"\u0006b\u0006:\u0006ET',

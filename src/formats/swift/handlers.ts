@@ -2,7 +2,6 @@
 import type { PackageKey } from "../../core/coordinates.ts";
 import { type Fault, invalid, notFound } from "../../core/faults.ts";
 import { Router } from "../../http/route.ts";
-import type { VersionRow } from "../../registry/registry.ts";
 import { absence, sendText } from "../answers.ts";
 import { createDocuments, type DocumentKind } from "../documents.ts";
 import { createFiles, type FileQuestion } from "../files.ts";
@@ -126,9 +125,7 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
   ): Promise<string | undefined> {
     registry.authorize(request.caller, "ReadFromRepository", request.repository, key);
     const { row } = await findRelease(request, key, version);
-    return parseRelease((row as VersionRow).document).manifests.find(
-      ({ swiftVersion }) => swiftVersion === wanted,
-    )?.file;
+    return parseRelease(row.document).manifests.find(({ swiftVersion }) => swiftVersion === wanted)?.file;
   }
 
   async function lookUp(request: DoorRequest): Promise<void> {
