@@ -21,6 +21,7 @@ import type { Format } from "./formats/format.ts";
 import { generic } from "./formats/generic/index.ts";
 import { maven } from "./formats/maven/index.ts";
 import { npm } from "./formats/npm/index.ts";
+import { nuget } from "./formats/nuget/index.ts";
 import { pypi } from "./formats/pypi/index.ts";
 import { ruby } from "./formats/ruby/index.ts";
 import { swift } from "./formats/swift/index.ts";
@@ -52,7 +53,7 @@ export interface App {
   close(graceMs: number): Promise<void>;
 }
 
-const FORMATS: readonly Format[] = [npm, generic, swift, pypi, maven, cargo, ruby];
+const FORMATS: readonly Format[] = [npm, generic, swift, pypi, maven, cargo, ruby, nuget];
 
 /** How long a view that has something to show waits for a public registry. */
 const UPSTREAM_PATIENCE_MS = 2_000;

@@ -32,12 +32,12 @@ export const external: ExternalFormat = {
     const found = (await publicVersions(file, name, read)).get(version);
     if (found === undefined) return undefined;
     const { facts, publishedAt } = found;
+    const digests = await digestsOf(found, read);
+    const asset = { name: packageAsset(name, version), url: found.content, digests };
     return {
       version,
       ...(publishedAt === undefined ? {} : { publishedAt }),
-      assets: [
-        { name: packageAsset(name, version), url: found.content, digests: await digestsOf(found, read) },
-      ],
+      assets: Object.keys(digests).length === 0 ? [] : [asset],
       metadata: describeFacts(facts),
       document: JSON.stringify(facts),
       brief: "",

@@ -38,6 +38,7 @@ export async function openPublicSide<U>(driver: FormatDriver<U>): Promise<Public
     res.end(req.method === "HEAD" ? undefined : body);
   });
   const url = await listen(server);
+  files = (await driver.publicFiles?.(url, versions)) ?? files; // also without packages it is a registry
   return {
     url,
     async add(version) {
