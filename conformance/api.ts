@@ -44,7 +44,7 @@ export function connect({ endpoint, credentials }: Target): CodeartifactClient {
   return new CodeartifactClient({ endpoint, region, credentials: { ...credentials }, maxAttempts: 1 });
 }
 
-export type PackageFormat = "npm" | "pypi" | "ruby";
+export type PackageFormat = "npm" | "pypi" | "ruby" | "nuget";
 
 /** Creates a domain under a new name. Packages that it is asked about are of this format. */
 export async function createDomain(target: Target, format: PackageFormat = "npm"): Promise<Domain> {

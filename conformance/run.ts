@@ -16,6 +16,7 @@ import { mavenClients } from "./suites/maven-clients.ts";
 import { npmClients } from "./suites/npm-clients.ts";
 import { npmProxy } from "./suites/npm-proxy.ts";
 import { npmWire } from "./suites/npm-wire.ts";
+import { nugetClients } from "./suites/nuget-clients.ts";
 import { originMatrix } from "./suites/origin-matrix.ts";
 import { pypiClients } from "./suites/pypi-clients.ts";
 import { pythonOrigin } from "./suites/python-origin.ts";
@@ -36,6 +37,7 @@ const suites: Readonly<Record<string, Suite>> = {
   "python-origin": pythonOrigin,
   "cargo-clients": cargoClients,
   "ruby-clients": rubyClients,
+  "nuget-clients": nugetClients,
   refusals,
   terraform,
   durability,

@@ -2,6 +2,7 @@
 import type { PackageFormat, PackageKey } from "../../core/coordinates.ts";
 import { invalid } from "../../core/faults.ts";
 import { NAMESPACES } from "../../core/group-pattern.ts";
+import { normalizeNugetVersion } from "../../core/nuget-versions.ts";
 import { findRepository } from "../../registry/administer.ts";
 import { authorizeTarget } from "../../registry/authorize.ts";
 import type { RegistryDeps } from "../../registry/deps.ts";
@@ -96,4 +97,9 @@ export function packageKey(input: Pick<PackageInput, "format" | "namespace" | "p
   }
   if (format === "swift") return { format, namespace: namespace.toLowerCase(), name: name.toLowerCase() };
   return { format, namespace, name: format === "nuget" ? name.toLowerCase() : name };
+}
+
+/** A version as it is stored: NuGet's are normalised for API input, others are as given (spec 1.5.6). What is no version of NuGet's stays as it is, and is not found. */
+export function storedVersion(format: PackageFormat, version: string): string {
+  return format === "nuget" ? (normalizeNugetVersion(version) ?? version) : version;
 }

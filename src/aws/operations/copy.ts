@@ -5,7 +5,7 @@ import { authorizeTarget } from "../../registry/authorize.ts";
 import type { Call } from "../dispatch.ts";
 import type { Operations } from "../model/types.gen.ts";
 import type { AwsDeps } from "./context.ts";
-import { ownerOf, packageKey } from "./context.ts";
+import { ownerOf, packageKey, storedVersion } from "./context.ts";
 import { mapMember } from "./map-member.ts";
 
 type Input = Operations["CopyPackageVersions"]["input"];
@@ -39,11 +39,15 @@ export async function copyPackageVersions(
 }
 
 /** One of the two, never both (spec 5.6.1). */
-function wantedVersions({ versions, versionRevisions }: Input) {
+function wantedVersions({ format, versions, versionRevisions }: Input) {
+  const stored = (version: string) => storedVersion(format, version);
   if ((versions === undefined) === (versionRevisions === undefined))
     throw invalid("Name the versions to copy either in 'versions' or in 'versionRevisions'.");
-  const revisions = versionRevisions === undefined ? undefined : new Map(Object.entries(versionRevisions));
-  const named = versions ?? [...(revisions?.keys() ?? [])];
+  const revisions =
+    versionRevisions === undefined
+      ? undefined
+      : new Map(Object.entries(versionRevisions).map(([version, revision]) => [stored(version), revision]));
+  const named = versions?.map(stored) ?? [...(revisions?.keys() ?? [])];
   if (named.length === 0) throw invalid("Name at least one version to copy.");
   return { versions: named, revisions };
 }

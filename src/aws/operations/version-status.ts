@@ -5,7 +5,7 @@ import type { BatchOutcome } from "../../registry/retire.ts";
 import type { Call } from "../dispatch.ts";
 import type { Operations } from "../model/types.gen.ts";
 import type { AwsDeps, PackageInput } from "./context.ts";
-import { openPackage } from "./context.ts";
+import { openPackage, storedVersion } from "./context.ts";
 import { mapMember } from "./map-member.ts";
 
 /** What nothing may be set to: Unfinished is never returned to, the others have operations of their own (spec 5.2.1). */
@@ -47,9 +47,11 @@ interface BatchInput extends PackageInput {
 }
 
 async function change(input: BatchInput, call: Call, deps: AwsDeps, target: Target, action: string) {
-  const revisions = revisionsOf(input);
+  const stored = (version: string) => storedVersion(input.format, version);
+  const revisions = mapKeys(revisionsOf(input), stored);
   const { repository, key } = await openPackage(deps, call, input, action);
-  const { versions, expectedStatus } = input;
+  const { expectedStatus } = input;
+  const versions = input.versions.map(stored);
   return answer(
     await deps.registry.changeVersions(
       repository,
@@ -58,6 +60,13 @@ async function change(input: BatchInput, call: Call, deps: AwsDeps, target: Targ
       call,
     ),
   );
+}
+
+function mapKeys<V>(
+  map: ReadonlyMap<string, V> | undefined,
+  change: (key: string) => string,
+): ReadonlyMap<string, V> | undefined {
+  return map && new Map([...map].map(([key, value]) => [change(key), value]));
 }
 
 /** Where revisions are given, they are given for exactly the versions named (spec 5.3.1). */

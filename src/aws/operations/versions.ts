@@ -16,7 +16,7 @@ import type {
   PackageVersionSummary,
 } from "../model/types.gen.ts";
 import type { AwsDeps, PackageInput } from "./context.ts";
-import { openPackage } from "./context.ts";
+import { openPackage, storedVersion } from "./context.ts";
 import { loadPage } from "./page.ts";
 
 /** Spec 5.8.2. */
@@ -177,7 +177,11 @@ export async function openVersion(
   action: string,
 ): Promise<Held & { readonly version: VersionRecord }> {
   const { repository, held } = await openHeld(deps, call, input, action);
-  const version = await findVersion(deps.database.read, held.id, input.packageVersion);
+  const version = await findVersion(
+    deps.database.read,
+    held.id,
+    storedVersion(held.key.format, input.packageVersion),
+  );
   if (version !== undefined) return { repository, held, version };
   throw notFound(
     `Package version not found. Version '${input.packageVersion}' of ${packagePath(held.key)} is not in repository '${repository.name}'; upstream repositories are not asked by this operation.`,
