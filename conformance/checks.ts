@@ -1,4 +1,7 @@
 // Collects what held and what did not: every check prints one line, and the run ends with the count.
+import { run } from "./processes.ts";
+import type { CheckReport } from "./report.ts";
+import { takeUses, type Use } from "./witness.ts";
 
 /** Thrown inside a check that cannot be made here; the message is the reason. */
 export class Skip extends Error {}
@@ -10,40 +13,71 @@ export interface Checks {
   skip(title: string, reason: string): void;
   /** Takes over a result that another program found. */
   record(outcome: "ok" | "not ok" | "skip", title: string, reason: string): void;
+  /**
+   * Says which library the checks from here on are about, with its own version, where no program is started that shows
+   * it (`run` notes those by itself); without a name: none any more.
+   */
+  client(name?: string, version?: string): void;
 }
 
 export interface Tally {
   passed: number;
   failed: number;
   skipped: number;
+  /** Every check, for `--report`. */
+  readonly checks: CheckReport[];
 }
 
 const CHECK_TIMEOUT_MS = 240_000;
 
 /** Makes a collector that writes to standard output and counts into `tally`. */
 export function collect(suite: string, tally: Tally): Checks {
-  const record: Checks["record"] = (outcome, title, reason) => {
-    const note = outcome === "skip" ? ` # ${reason}` : reason === "" ? "" : `\n${indent(reason)}`;
-    console.log(`${outcome.padEnd(6)} ${suite}: ${title}${note}`);
+  let library: Use | undefined;
+  const note = (
+    outcome: CheckReport["outcome"],
+    title: string,
+    reason: string,
+    uses: readonly Use[] = [],
+  ) => {
+    tally.checks.push({
+      suite,
+      title,
+      outcome,
+      reason,
+      uses: library === undefined ? uses : [library, ...uses],
+    });
+    print(outcome, title, reason);
+  };
+  const print: Checks["record"] = (outcome, title, reason) => {
+    const why = outcome === "skip" ? ` # ${reason}` : reason === "" ? "" : `\n${indent(reason)}`;
+    console.log(`${outcome.padEnd(6)} ${suite}: ${title}${why}`);
     if (outcome === "ok") tally.passed++;
     else if (outcome === "skip") tally.skipped++;
     else tally.failed++;
   };
   return {
-    record,
-    skip: (title, reason) => record("skip", title, reason),
+    record: (outcome, title, reason) => note(outcome, title, reason),
+    skip: (title, reason) => note("skip", title, reason),
+    client(name, version = "unknown") {
+      library = name === undefined ? undefined : { client: name, version, commands: [] };
+    },
     async check(title, body, timeoutMs = CHECK_TIMEOUT_MS) {
+      await uses(); // what ran between two checks is about neither
       try {
         await withDeadline(body(), timeoutMs);
-        record("ok", title, "");
+        note("ok", title, "", await uses());
         return true;
       } catch (error) {
-        if (error instanceof Skip) record("skip", title, error.message);
-        else record("not ok", title, describe(error));
+        if (error instanceof Skip) note("skip", title, error.message, await uses());
+        else note("not ok", title, describe(error), await uses());
         return false;
       }
     },
   };
+}
+
+function uses(): Promise<Use[]> {
+  return takeUses(async (command, place) => (await run(command, { ...place, timeoutMs: 20_000 })).output);
 }
 
 /** Rejects when the work has not ended in time; the work itself goes on. */

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
+import { noteRun } from "./witness.ts";
 
 export interface Result {
   /** 0 for success; -1 when the program was ended by a signal or could not be started. */
@@ -28,6 +29,7 @@ export async function run(
   command: readonly string[],
   { cwd, env, timeoutMs = RUN_TIMEOUT_MS }: RunOptions,
 ): Promise<Result> {
+  noteRun(command, { cwd, env });
   const [program = "", ...args] = command;
   const child = spawn(program, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   const text = { stdout: "", stderr: "", output: "" };

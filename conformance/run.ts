@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { collect, Skip, type Tally } from "./checks.ts";
 import { killAll } from "./processes.ts";
+import { writeReport } from "./report.ts";
 import { faultsLogged, readCredentials, type Server, startServer, type Target } from "./server.ts";
 import type { Stage, Suite } from "./suite.ts";
 import { awsClients } from "./suites/aws-clients.ts";
@@ -45,15 +46,16 @@ const suites: Readonly<Record<string, Suite>> = {
   "web-identity": webIdentity,
 };
 
-const usage = `usage: node conformance/run.ts [suite ...] [--endpoint URL --credentials FILE] [--keep]
+const usage = `usage: node conformance/run.ts [suite ...] [--endpoint URL --credentials FILE] [--keep] [--report FILE]
 suites: ${Object.keys(suites).join(", ")}`;
 
-const { given, names, keep } = readArguments();
-const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
+const { given, names, keep, report } = readArguments();
+const tally: Tally = { passed: 0, failed: 0, skipped: 0, checks: [] };
 process.once("exit", killAll);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 const folder = mkdtempSync(join(tmpdir(), "portcullis-conformance-"));
 for (const name of names) await runSuite(name);
+if (report !== undefined) writeReport(report, tally.checks);
 if (keep || tally.failed > 0) console.log(`left for looking at: ${folder}`);
 else rmSync(folder, { recursive: true, force: true });
 console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
@@ -63,7 +65,12 @@ function readArguments() {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { endpoint: { type: "string" }, credentials: { type: "string" }, keep: { type: "boolean" } },
+      options: {
+        endpoint: { type: "string" },
+        credentials: { type: "string" },
+        keep: { type: "boolean" },
+        report: { type: "string" },
+      },
     });
     const unknown = positionals.find((name) => !Object.hasOwn(suites, name));
     if (unknown !== undefined) throw new Error(`there is no suite '${unknown}'`);
@@ -78,6 +85,7 @@ function readArguments() {
       given: target,
       names: positionals.length > 0 ? positionals : Object.keys(suites),
       keep: values.keep === true,
+      report: values.report === undefined ? undefined : resolve(values.report),
     };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);

@@ -1,4 +1,5 @@
 // boto3, the AWS CLI and the JavaScript SDK drive the API; then signatures that must not be believed.
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Skip } from "../checks.ts";
 import { awsEnv, awsPython } from "../clients/python.ts";
@@ -13,14 +14,23 @@ export async function awsClients(stage: Stage): Promise<void> {
   const target = await stage.target();
   await boto3(stage, target);
   await awsCli(stage, target);
+  stage.checks.client("AWS SDK for JavaScript", sdkVersion());
   await javascriptSdk(stage, target);
+  stage.checks.client();
   await signatures(stage, target);
+}
+
+function sdkVersion(): string {
+  const found = createRequire(import.meta.url)("@aws-sdk/client-codeartifact/package.json");
+  return String((found as { version?: unknown }).version);
 }
 
 async function boto3({ checks, folder }: Stage, target: Target): Promise<void> {
   const script = join(import.meta.dirname, "aws_clients.py");
   try {
     const env = { ...awsEnv(target, folder), ENDPOINT: target.endpoint, PYTHONDONTWRITEBYTECODE: "1" };
+    const shown = ["-c", "import boto3; print(boto3.__version__)"];
+    checks.client("boto3", (await run([await awsPython(), ...shown], { cwd: folder, env })).stdout.trim());
     const { code, stdout, output } = await run([await awsPython(), script], { cwd: folder, env });
     const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
     for (const line of lines) {
@@ -33,4 +43,5 @@ async function boto3({ checks, folder }: Stage, target: Target): Promise<void> {
     if (!(error instanceof Skip)) throw error;
     checks.skip("boto3", error.message);
   }
+  checks.client();
 }
