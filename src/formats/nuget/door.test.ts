@@ -1,4 +1,5 @@
 // NuGet's door over HTTP: its service index, documents, pushes, listings, search, and what it refuses.
+import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -170,6 +171,13 @@ test("the same bytes again are a 200; the same version in another spelling with 
   expect(refused.headers.get("content-type")).toBe("application/problem+json");
 });
 
+test("a new id that differs from one that is here only by '-' for '_' is refused", async () => {
+  const repository = await fresh();
+  await push(repository, { id: "Acme-Kit", version: "1.0.0" });
+  const refused = await push(repository, { id: "acme_kit", version: "2.0.0" });
+  expect([refused.status, refused.statusText]).toEqual([400, expect.stringContaining("'acme-kit'")]);
+});
+
 test("a push that is no form, holds nothing, or no package, is a 4xx and leaves nothing", async () => {
   const repository = await fresh();
   expect((await send(repository, "v3/package", { method: "PUT", body: "x" })).status).toBe(415);
@@ -317,6 +325,8 @@ describe("through a public feed", () => {
     });
     expect(unlisted).toMatchObject({ version: "1.1.0", listed: false });
     expect(unlisted).not.toHaveProperty("published");
+    const leaf = await json("behind", entry?.["@id"] as string);
+    expect(leaf["packageHash"]).toBe(createHash("sha512").update(kit).digest("base64"));
     const file = await send("behind", "v3/flat2/public.kit/1.0.0/public.kit.1.0.0.nupkg");
     expect(Buffer.from(await file.arrayBuffer()).equals(kit)).toBe(true);
     const [held] = await entries("behind", "public.kit");

@@ -1,18 +1,10 @@
 // How a public V3 feed is read for the registry: the registration lists the versions, the catalogue leaf tells the digest.
-import type { ExternalAsset, ExternalFormat, ReadOutside } from "../format.ts";
+import type { ExternalFormat } from "../format.ts";
 import { describeFacts } from "./facts.ts";
 import { packageAsset } from "./names.ts";
 import { readNuspec } from "./nuspec.ts";
 import { nuspecIn } from "./package-file.ts";
-import {
-  JSON_ACCEPT,
-  locateRegistration,
-  type PublicVersion,
-  publicVersions,
-  readJson,
-  sha512Of,
-  textOf,
-} from "./public-feed.ts";
+import { digestOf, locateRegistration, publicVersions } from "./public-feed.ts";
 
 export const external: ExternalFormat = {
   indexRequest() {
@@ -29,15 +21,16 @@ export const external: ExternalFormat = {
     );
   },
   async version(file, { name }, version, { read }) {
-    const found = (await publicVersions(file, name, read)).get(version);
+    const found = (await publicVersions(file, name, read, version)).get(version);
     if (found === undefined) return undefined;
     const { facts, publishedAt } = found;
-    const digests = await digestsOf(found, read);
-    const asset = { name: packageAsset(name, version), url: found.content, digests };
+    const sha512 = await digestOf(found, read);
+    const asset = { name: packageAsset(name, version), url: found.content };
     return {
       version,
       ...(publishedAt === undefined ? {} : { publishedAt }),
-      assets: Object.keys(digests).length === 0 ? [] : [asset],
+      // Without a digest it does not come in (decision 0003).
+      assets: sha512 === undefined ? [] : [{ ...asset, digests: { sha512 } }],
       metadata: describeFacts(facts),
       document: JSON.stringify(facts),
       brief: "",
@@ -55,14 +48,3 @@ export const external: ExternalFormat = {
     }
   },
 };
-
-/** The registration may tell the digest; else the leaf it points to does. None: the version does not come in (decision 0003). */
-async function digestsOf(found: PublicVersion, read: ReadOutside): Promise<ExternalAsset["digests"]> {
-  const told = sha512Of(found.packageHash, found.packageHashAlgorithm);
-  if (told !== undefined) return { sha512: told };
-  const file = found.leaf === "" ? undefined : await read({ path: "", url: found.leaf, accept: JSON_ACCEPT });
-  if (file === undefined) return {};
-  const leaf = await readJson(file);
-  const sha512 = sha512Of(textOf(leaf["packageHash"]), textOf(leaf["packageHashAlgorithm"]));
-  return sha512 === undefined ? {} : { sha512 };
-}

@@ -11,10 +11,11 @@ import type { DoorRequest, FormatDeps, FormatDoor, RenderedFault } from "../form
 import { HIVES, type Hive, serviceIndex } from "./addresses.ts";
 import { createBeside, type Part } from "./beside.ts";
 import { keyOf, packageAsset, symbolAsset, versionOf } from "./names.ts";
+import { digestOf } from "./public-feed.ts";
 import { changeListing, push } from "./publish.ts";
 import { renderCatalogLeaf, renderIndex, renderLeaf, renderPage, versionsIn } from "./registration.ts";
 import { autocomplete, search } from "./search.ts";
-import { type ShownVersion, shownVersions } from "./shown.ts";
+import { readerOf, type ShownVersion, shownVersions } from "./shown.ts";
 
 type Params = Readonly<Record<string, string>>;
 type Handler = (request: DoorRequest, params: Params) => Promise<void> | void;
@@ -24,7 +25,12 @@ const RENDERING = 1;
 
 /** A document about one package; `render` gives undefined where there is nothing at its address. */
 interface Kind extends DocumentKind {
-  readonly render: (base: string, name: string, versions: readonly ShownVersion[]) => unknown;
+  readonly render: (
+    base: string,
+    name: string,
+    versions: readonly ShownVersion[],
+    digest: (shown: ShownVersion) => Promise<string | undefined>,
+  ) => unknown;
 }
 
 const JSON_TYPE = "application/json";
@@ -44,8 +50,12 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
     rendering: RENDERING,
     async build(view, kind, base) {
       const versions = await shownVersions(registry, view);
+      const digest = async ({ asset, outside }: ShownVersion) =>
+        asset?.digests.sha512 ?? (outside && (await digestOf(outside, readerOf(registry, view))));
       const document =
-        versions.length === 0 ? undefined : (kind as Kind).render(base, view.key.name, versions);
+        versions.length === 0
+          ? undefined
+          : await (kind as Kind).render(base, view.key.name, versions, digest);
       if (document === undefined) throw nothingAt(view, versions, kind.name);
       return Buffer.from(JSON.stringify(document));
     },
@@ -195,9 +205,9 @@ function catalogKind(version: string): Kind {
   return {
     name: `catalog ${version}`,
     contentType: JSON_TYPE,
-    render(base, name, versions) {
+    async render(base, name, versions, digest) {
       const shown = versions.find((one) => one.version === version);
-      return shown && renderCatalogLeaf(base, name, shown);
+      return shown && renderCatalogLeaf(base, name, shown, await digest(shown));
     },
   };
 }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 import { LRUCache } from "lru-cache";
 import { Fault } from "../../core/faults.ts";
-import { normalizeNugetVersion } from "../../core/nuget-versions.ts";
+import { compareNugetVersions, normalizeNugetVersion } from "../../core/nuget-versions.ts";
 import type { OutsideRequest } from "../../registry/registry.ts";
 import type { IndexFile, ReadOutside, WantedAsset } from "../format.ts";
 import { type Facts, NO_FACTS } from "./facts.ts";
@@ -29,9 +29,9 @@ export interface PublicVersion {
   readonly vulnerabilities: unknown;
 }
 
-export type Json = Readonly<Record<string, unknown>>;
+type Json = Readonly<Record<string, unknown>>;
 
-export const JSON_ACCEPT = "application/json, */*;q=0.1";
+const JSON_ACCEPT = "application/json, */*;q=0.1";
 const DOCUMENT_BYTES_MAX = 64 * 1024 * 1024;
 const PAGES_MAX = 2_000;
 
@@ -87,19 +87,28 @@ function resourceOf(index: Json, types: readonly string[]): string | undefined {
 
 const parsed = new LRUCache<string, readonly PublicVersion[]>({ max: 500 });
 
-/** Every version of a registration, by its normalised number. `read` brings the pages that are not in the index itself. */
+/**
+ * The versions of a registration, by their normalised numbers. `read` brings the pages that are not in the index itself;
+ * with `only`, none but those that may tell of that one.
+ */
 export async function publicVersions(
   file: IndexFile,
   name: string,
   read: ReadOutside | undefined,
+  only?: string,
 ): Promise<ReadonlyMap<string, PublicVersion>> {
   const found = new Map<string, PublicVersion>();
   const pages = listOf((await readJson(file))["items"]).filter(isObject);
   if (pages.length > PAGES_MAX) throw unreadable(file, "it has too many pages");
-  for (const page of pages)
+  for (const page of pages.filter((one) => only === undefined || mayTellOf(one, only)))
     for (const version of await versionsOfPage(file, name, page, read))
       if (!found.has(version.version)) found.set(version.version, version);
   return found;
+}
+
+function mayTellOf({ lower, upper }: Json, version: string): boolean {
+  if (typeof lower !== "string" || typeof upper !== "string") return true;
+  return compareNugetVersions(lower, version) <= 0 && compareNugetVersions(version, upper) <= 0;
 }
 
 async function versionsOfPage(
@@ -158,7 +167,7 @@ function readLeaves(items: readonly unknown[], name: string, base: string): read
 }
 
 /** A catalogEntry, of a registration or of a catalogue leaf, as facts. */
-export function readEntry(entry: Json): Facts {
+function readEntry(entry: Json): Facts {
   const text = (name: string): string => textOf(entry[name]);
   return {
     ...NO_FACTS,
@@ -200,14 +209,24 @@ function timeOf(value: unknown): number | undefined {
   return Number.isNaN(time) || time <= 0 ? undefined : time;
 }
 
+/** A file's SHA-512 in hex: the registration may tell it, else the leaf that it points to does. Undefined where neither does. */
+export async function digestOf(found: PublicVersion, read: ReadOutside): Promise<string | undefined> {
+  const told = sha512Of(found.packageHash, found.packageHashAlgorithm);
+  if (told !== undefined || found.leaf === "") return told;
+  const file = await read({ path: "", url: found.leaf, accept: JSON_ACCEPT });
+  if (file === undefined) return undefined;
+  const leaf = await readJson(file);
+  return sha512Of(textOf(leaf["packageHash"]), textOf(leaf["packageHashAlgorithm"]));
+}
+
 /** SHA-512 in hex, which feeds tell in base64; undefined for anything else. */
-export function sha512Of(hash: string, algorithm: string): string | undefined {
+function sha512Of(hash: string, algorithm: string): string | undefined {
   if (!/^sha-?512$/i.test(algorithm)) return undefined;
   const bytes = Buffer.from(hash, "base64");
   return bytes.length === 64 ? bytes.toString("hex") : undefined;
 }
 
-export async function readJson({ file, gzip, connection, url }: IndexFile): Promise<Json> {
+async function readJson({ file, gzip, connection, url }: IndexFile): Promise<Json> {
   const bytes = await readFile(file);
   try {
     const plain = gzip ? gunzipSync(bytes, { maxOutputLength: DOCUMENT_BYTES_MAX }) : bytes;
@@ -221,7 +240,7 @@ export async function readJson({ file, gzip, connection, url }: IndexFile): Prom
   });
 }
 
-export function isObject(value: unknown): value is Json {
+function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
@@ -229,7 +248,7 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-export function textOf(value: unknown): string {
+function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 

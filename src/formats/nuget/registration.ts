@@ -70,13 +70,19 @@ export function renderLeaf(place: Place, shown: ShownVersion): unknown {
   };
 }
 
-/** What a catalogue leaf tells: the entry, and of a held file the digest that mirrors check it by. */
-export function renderCatalogLeaf(base: string, name: string, shown: ShownVersion): unknown {
+/** What a catalogue leaf tells: the entry, and the digest that mirrors check the file by; SHA-512 in hex, undefined where nobody knows it. */
+export function renderCatalogLeaf(
+  base: string,
+  name: string,
+  shown: ShownVersion,
+  sha512: string | undefined,
+): unknown {
   const { asset } = shown;
   return {
     ...catalogEntry(base, name, shown),
     "@type": ["PackageDetails", "catalog:Permalink"],
-    ...(asset === undefined ? {} : { packageSize: asset.size, ...hashOf(asset.digests.sha512) }),
+    ...(asset === undefined ? {} : { packageSize: asset.size }),
+    ...(sha512 === undefined ? {} : hashOf(sha512)),
   };
 }
 

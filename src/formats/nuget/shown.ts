@@ -2,7 +2,7 @@
 
 import { compareNugetVersions } from "../../core/nuget-versions.ts";
 import type { AssetRow, PackageView, Registry, VersionRow } from "../../registry/registry.ts";
-import type { IndexFile } from "../format.ts";
+import type { IndexFile, ReadOutside } from "../format.ts";
 import { type Facts, NO_FACTS } from "./facts.ts";
 import { packageAsset } from "./names.ts";
 import { type PublicVersion, publicVersions } from "./public-feed.ts";
@@ -16,6 +16,8 @@ export interface ShownVersion {
   readonly publishedAt: number | undefined;
   /** Of the package's file, where it is held. */
   readonly asset: AssetRow | undefined;
+  /** As a public feed lists it, where it is not. */
+  readonly outside: PublicVersion | undefined;
   readonly deprecation: unknown;
   readonly vulnerabilities: unknown;
 }
@@ -32,7 +34,8 @@ export async function shownVersions(registry: Registry, view: PackageView): Prom
   }
   const withheld = new Set(view.local.length === 0 ? [] : await registry.withheldVersions(view));
   for (const [version, told] of outside)
-    if (!withheld.has(version) && !found.has(version)) found.set(version, { ...told, asset: undefined });
+    if (!withheld.has(version) && !found.has(version))
+      found.set(version, { ...told, asset: undefined, outside: told });
   return [...found.values()].sort((a, b) => compareNugetVersions(a.version, b.version));
 }
 
@@ -49,6 +52,7 @@ function heldVersion(
     listed: row.status === "Published" && live?.listed !== false,
     publishedAt: row.upstreamPublishedAt ?? row.publishedAt,
     asset: assets.find((asset) => asset.name === packageAsset(name, row.version)),
+    outside: undefined,
     deprecation: live?.deprecation,
     vulnerabilities: live?.vulnerabilities,
   };
@@ -60,16 +64,21 @@ function factsOf(name: string, { document, version }: Pick<VersionRow, "document
 
 async function outsideVersions(
   registry: Registry,
-  { external, key, repository }: PackageView,
+  view: PackageView,
 ): Promise<ReadonlyMap<string, PublicVersion>> {
   const found = new Map<string, PublicVersion>();
-  for (const { connection, index } of external) {
+  for (const { connection, index } of view.external) {
     const file: IndexFile = { ...index, connection };
-    const versions = await publicVersions(file, key.name, async (request) => {
-      const document = await registry.outsideDocument(repository, key, request);
-      return document && { ...document.index, connection: document.connection };
-    });
+    const versions = await publicVersions(file, view.key.name, readerOf(registry, view));
     for (const [version, told] of versions) if (!found.has(version)) found.set(version, told);
   }
   return found;
+}
+
+/** Reads further documents of the view's public feed. */
+export function readerOf(registry: Registry, { repository, key }: PackageView): ReadOutside {
+  return async (request) => {
+    const document = await registry.outsideDocument(repository, key, request);
+    return document && { ...document.index, connection: document.connection };
+  };
 }
