@@ -33,10 +33,10 @@ interface Hit {
 export async function search(registry: Registry, request: DoorRequest): Promise<void> {
   registry.authorize(request.caller, "ReadFromRepository", request.repository);
   const question = readQuestion(request.query);
-  const hits = await findHits(registry, request, question);
+  const { hits, total } = await findHits(registry, request, question);
   const shown = hits.slice(question.skip, question.skip + question.take);
   sendJson(request, 200, {
-    totalHits: hits.length,
+    totalHits: total,
     data: shown.map((hit) => describeHit(request.baseUrl, hit)),
   });
 }
@@ -54,10 +54,10 @@ export async function autocomplete(registry: Registry, request: DoorRequest): Pr
     return sendJson(request, 200, { totalHits: data.length, data });
   }
   registry.authorize(request.caller, "ReadFromRepository", request.repository);
-  const hits = await findHits(registry, request, question);
+  const { hits, total } = await findHits(registry, request, question);
   const ids = hits.map(({ versions }) => versions.at(-1)?.facts.id ?? "");
   const data = ids.slice(question.skip, question.skip + question.take);
-  sendJson(request, 200, { totalHits: ids.length, data });
+  sendJson(request, 200, { totalHits: total, data });
 }
 
 function readQuestion(query: string): Question {
@@ -86,22 +86,28 @@ function whole(text: string | null, fallback: number): number {
   return value;
 }
 
-/** `packageid:x` and `id:x` are for one package; anything else for what holds every word. */
+/**
+ * `packageid:x` is for one package; anything else for what holds every word. No further than the question goes is looked
+ * into what each package has: `total` then counts those behind it too, whatever they have.
+ */
 async function findHits(
   registry: Registry,
   request: DoorRequest,
   question: Question,
-): Promise<readonly Hit[]> {
-  const exact = /^(packageid|id):\s*"?([^"\s]+)"?$/i.exec(question.text.trim());
-  const text = exact?.[2] ?? question.text;
-  const { hits } = await registry.search(request.repository, "nuget", text, 0, HITS_MAX);
+): Promise<{ readonly hits: readonly Hit[]; readonly total: number }> {
+  const [, field = "", name] = /^(packageid|id):\s*"?([^"\s]+)"?$/i.exec(question.text.trim()) ?? [];
+  const { hits } = await registry.search(request.repository, "nuget", name ?? question.text, 0, HITS_MAX);
+  const exact = field.toLowerCase() === "packageid" ? name?.toLowerCase() : undefined;
+  const keys = hits.flatMap(({ key }) => (exact === undefined || key.name === exact ? [key] : []));
   const found: Hit[] = [];
-  for (const { key } of hits) {
-    if (exact?.[1]?.toLowerCase() === "packageid" && key.name !== text.toLowerCase()) continue;
+  let looked = 0;
+  for (const key of keys) {
+    if (found.length >= question.skip + question.take) break;
+    looked++;
     const versions = suitable(await versionsOf(registry, request, key), question);
     if (versions.length > 0) found.push({ key, versions });
   }
-  return found;
+  return { hits: found, total: found.length + keys.length - looked };
 }
 
 async function versionsOf(registry: Registry, { repository }: DoorRequest, key: PackageKey) {
