@@ -90,7 +90,7 @@ export function recognize(command: readonly string[]): Program | undefined {
   const script = scripts.find(([pattern]) => pattern.test(second))?.[1];
   if (/^(node|mono)$/.test(name) && script !== undefined)
     return { client: script, start: command.slice(0, 2), args: command.slice(2) };
-  const module = /^python/.test(name) && second === "-m" ? modules[third] : undefined;
+  const module = name.startsWith("python") && second === "-m" ? modules[third] : undefined;
   if (module !== undefined) return { client: module, start: command.slice(0, 3), args: command.slice(3) };
   const coursier = name === "java" ? command.indexOf("coursier.cli.Coursier") + 1 : 0;
   if (coursier > 0)
