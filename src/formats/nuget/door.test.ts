@@ -394,6 +394,31 @@ describe("through a public feed", () => {
     expect(feed.requests.filter((url) => url.includes("secret"))).toEqual([]);
   });
 
+  test("another Portcullis is such a feed: digests, unlisted versions and credentials come along", async () => {
+    const source = await fresh();
+    await push(source, { id: "Acme.Kit", version: "1.0.0-Beta.1" });
+    await push(source, { id: "Acme.Kit", version: "0.9" });
+    await send(source, "v3/package/acme.kit/0.9", { method: "DELETE" });
+    const at = baseOf(source).replace("://", `://aws:${await server.token()}@`);
+    const other = await startServer({ upstream: [`public:nuget-org=${at}v3/index.json`] });
+    try {
+      await other.repository("other", ["public:nuget-org"]);
+      const base = `${other.url}/nuget/d/${DOMAIN}-${ACCOUNT}/other/`;
+      const headers = { authorization: `Bearer ${await other.token()}` };
+      const index = await fetch(`${base}v3/registration4-gz-semver2/acme.kit/index.json`, { headers });
+      const { items } = (await index.json()) as Index;
+      expect(items[0]?.items?.map(({ catalogEntry: { version, listed } }) => [version, listed])).toEqual([
+        ["0.9.0", false],
+        ["1.0.0-Beta.1", true],
+      ]);
+      const path = "v3/flat2/acme.kit/1.0.0-beta.1/acme.kit.1.0.0-beta.1.nupkg";
+      const file = await fetch(`${base}${path}`, { headers });
+      expect([file.status, (await file.arrayBuffer()).byteLength > 0]).toEqual([200, true]);
+    } finally {
+      await other.close();
+    }
+  });
+
   test("an address where there is no V3 feed is a 502 that says what is missing", async () => {
     const other = await startServer({ upstream: [`public:nuget-org=${feed.url}nothing/`] });
     try {
