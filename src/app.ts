@@ -29,11 +29,9 @@ import { createLog } from "./http/log.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { createHttpServer } from "./http/server.ts";
-import { applyManifest } from "./identity/apply.ts";
 import { ensureAdministrator } from "./identity/first-start.ts";
 import type { Identities } from "./identity/identify.ts";
 import { createIdentities } from "./identity/identify.ts";
-import { readManifest } from "./identity/manifest.ts";
 import { createSigV4Verifier } from "./identity/sigv4.ts";
 import { createCatalog } from "./registry/catalog.ts";
 import { BlobClaims, sweepBlobs } from "./registry/collect.ts";
@@ -204,6 +202,8 @@ export async function startApp(config: Config, known: readonly Format[] = FORMAT
 
 /** A file that cannot be applied stops the start: identities that are half as wanted would be found out too late. */
 async function applyIdentities(database: Database, file: string, config: Config, log: Log): Promise<void> {
+  const { applyManifest } = await import("./identity/apply.ts");
+  const { readManifest } = await import("./identity/manifest.ts");
   try {
     const manifest = readManifest(await readFile(file, "utf8"), file, config.account);
     const changes = await applyManifest(database, manifest, { actor: "server", now: Date.now() });

@@ -9,7 +9,6 @@ import type { StsDeps } from "./assume-role.ts";
 import { assumeRole } from "./assume-role.ts";
 import { readBody } from "./body.ts";
 import type { Authenticate, AwsDoor } from "./dispatch.ts";
-import { assumeRoleWithWebIdentity } from "./web-identity.ts";
 
 export interface StsDoorOptions {
   /** Proves a signature made for the service `sts`. */
@@ -56,7 +55,11 @@ async function answer(options: StsDoorOptions, req: IncomingMessage, requestId: 
   const address = req.socket.remoteAddress;
   const result = async (): Promise<Xml> => {
     // The one action that is not signed: its token is the proof.
-    if (action === "AssumeRoleWithWebIdentity") return assumeRoleWithWebIdentity(deps, input, address);
+    if (action === "AssumeRoleWithWebIdentity") {
+      // Loaded when somebody has such a token: its library is large.
+      const { assumeRoleWithWebIdentity } = await import("./web-identity.ts");
+      return assumeRoleWithWebIdentity(deps, input, address);
+    }
     const caller = await authenticate(signed, address);
     noteCaller(caller);
     checkVersion(input);

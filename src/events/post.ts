@@ -1,5 +1,5 @@
 // One signed POST to a webhook: no redirects, a time-out for the whole, and an answer that is not read.
-import { Agent, request } from "undici";
+import type { Agent } from "undici";
 import { signDelivery } from "./signature.ts";
 
 export interface Delivery {
@@ -23,14 +23,27 @@ export interface Poster {
 }
 
 export function createPoster(): Poster {
-  const agent = new Agent({ keepAliveTimeout: 10_000, connections: 16 });
-  return { post: (delivery) => post(agent, delivery), close: () => agent.destroy() };
+  let agent: Promise<Agent> | undefined;
+  return {
+    async post(delivery) {
+      agent ??= openAgent();
+      return post(await agent, delivery);
+    },
+    close: async () => (await agent)?.destroy(),
+  };
+}
+
+/** Loaded with the first delivery: most servers have no webhook. */
+async function openAgent(): Promise<Agent> {
+  const undici = await import("undici");
+  return new undici.Agent({ keepAliveTimeout: 10_000, connections: 16 });
 }
 
 async function post(agent: Agent, delivery: Delivery): Promise<string | undefined> {
   const { url, secret, id, body, timeoutMs, now } = delivery;
   const deadline = AbortSignal.timeout(timeoutMs);
   try {
+    const { request } = await import("undici");
     const answer = await request(url, {
       method: "POST",
       dispatcher: agent,

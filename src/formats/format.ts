@@ -30,7 +30,7 @@ export interface Format {
   /** `here`: packages are served by the repositories that hold them and never looked for anywhere further (spec 4.6.3: generic). */
   readonly searches?: "here";
   /** Direct dependencies of a held version, from what was kept of it (spec 5.8.4); absent: it never has any. */
-  dependencies?(version: VersionRow): readonly Dependency[];
+  dependencies?(version: VersionRow): readonly Dependency[] | Promise<readonly Dependency[]>;
   /** The text of a held version's readme; undefined when it has none, absent where no version has one (maven, generic). */
   readme?(version: VersionRow, held: HeldAssets): Promise<string | undefined>;
   /** Takes one asset as PublishPackageVersion sends it (spec 5.7); absent: packages come through their own clients only. */
@@ -111,10 +111,16 @@ export interface DoorRequest {
   readonly requestId: string;
 }
 
+/** Where a document lives, below the connection's URL, and what to accept. */
+export interface IndexAddress {
+  readonly path: string;
+  readonly accept: string;
+}
+
 /** Reads a public registry's documents. Implementations parse off the main thread where documents are large. */
 export interface ExternalFormat {
   /** Where the document that lists a package's versions lives, below the connection's URL. */
-  indexRequest(key: PackageKey): { readonly path: string; readonly accept: string };
+  indexRequest(key: PackageKey): IndexAddress | Promise<IndexAddress>;
   /** Instead of `indexRequest`, for registries that tell where their indexes are in a document of their own (nuget). */
   locateIndex?(key: PackageKey, at: Pick<WantedAsset, "url" | "read">): Promise<OutsideRequest>;
   /**

@@ -19,7 +19,7 @@ export async function listPackageVersionDependencies(
   deps: AwsDeps,
 ): Promise<Operations["ListPackageVersionDependencies"]["output"]> {
   const { held, version } = await openVersion(deps, call, input, "ListPackageVersionDependencies");
-  const all = deps.formats.get(held.key.format)?.dependencies?.(version) ?? [];
+  const all = (await deps.formats.get(held.key.format)?.dependencies?.(version)) ?? [];
   const { rows, nextToken } = await loadPage<readonly [number, Dependency], readonly [number]>(deps, call, {
     operation: "ListPackageVersionDependencies",
     input,

@@ -27,7 +27,7 @@ export const external: ExternalFormat = {
  * Versions exist that no index lists, and indexes are missing: a version is there when its POM is, or the file that is
  * asked for with a checksum beside it.
  */
-async function versionByFile(
+export async function versionByFile(
   key: PackageKey,
   version: string,
   { asset, url, read }: { readonly asset: string; readonly url: string; readonly read: ReadOutside },

@@ -1,8 +1,9 @@
 // The Maven format as a value: its name, its public registries, how they are read, and its door.
 import type { Format } from "../format.ts";
-import { external } from "./external.ts";
-import { open } from "./handlers.ts";
-import { dependenciesOf } from "./version-document.ts";
+import { lazyDoor, lazyExternal, once } from "../lazy.ts";
+import { renderFault } from "./responses.ts";
+
+const code = once(() => import("./code.ts"));
 
 export const maven: Format = {
   name: "maven",
@@ -14,8 +15,11 @@ export const maven: Format = {
     "public:maven-commonsware",
     "public:maven-clojars",
   ],
-  external,
+  external: {
+    ...lazyExternal(code),
+    versionByFile: async (...of) => (await code()).versionByFile(...of),
+  },
   lateAssets: true,
-  dependencies: dependenciesOf,
-  open,
+  dependencies: async (version) => (await code()).dependenciesOf(version),
+  open: (deps) => lazyDoor(renderFault, async () => (await code()).open(deps)),
 };

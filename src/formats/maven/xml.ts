@@ -1,5 +1,6 @@
 // XML from strangers, as plain text in a tree: no entities but XML's own five, no DOCTYPE, bounded in size and depth; pure.
-import { XMLParser } from "fast-xml-parser";
+import { createRequire } from "node:module";
+import type * as FastXml from "fast-xml-parser";
 import { invalid } from "../../core/faults.ts";
 
 /** An element: its text, and its children in order. Attributes and namespaces say nothing that is used here. */
@@ -14,7 +15,14 @@ type Node = Readonly<Record<string, unknown>>;
 
 const DEPTH_MAX = 50;
 
-const parser = new XMLParser({
+/** Loaded with the first document: servers without Maven start sooner and hold less. */
+let parser: FastXml.XMLParser | undefined;
+function openParser(): FastXml.XMLParser {
+  const { XMLParser } = createRequire(import.meta.url)("fast-xml-parser") as typeof FastXml;
+  return new XMLParser(OPTIONS);
+}
+
+const OPTIONS: FastXml.X2jOptions = {
   preserveOrder: true,
   ignoreAttributes: true,
   ignoreDeclaration: true,
@@ -24,7 +32,7 @@ const parser = new XMLParser({
   processEntities: false,
   trimValues: false,
   maxNestedTags: DEPTH_MAX,
-});
+};
 
 /** The document's root element. `what` names the document in the ValidationException that anything odd is. */
 export function parseXml(bytes: Uint8Array, what: string): Element {
@@ -33,6 +41,7 @@ export function parseXml(bytes: Uint8Array, what: string): Element {
     throw invalid(`${what} has a DOCTYPE. Remove it: entities and outside definitions are not read here.`);
   let nodes: unknown;
   try {
+    parser ??= openParser();
     nodes = parser.parse(text, true);
   } catch (error) {
     throw invalid(`${what} is not XML that can be read: ${error instanceof Error ? error.message : "?"}`);

@@ -105,8 +105,8 @@ test("closing waits for what was asked, and the next question starts a thread ag
   }
 });
 
-test("8.1.1 the document of a scoped package is asked for as @scope%2fname, whole", () => {
-  const request = external.indexRequest({ format: "npm", namespace: "acme", name: "ui" });
+test("8.1.1 the document of a scoped package is asked for as @scope%2fname, whole", async () => {
+  const request = await external.indexRequest({ format: "npm", namespace: "acme", name: "ui" });
   expect(request).toEqual({ path: "@acme%2fui", accept: "application/json" });
-  expect(external.indexRequest(KEY).path).toBe("ui");
+  expect((await external.indexRequest(KEY)).path).toBe("ui");
 });

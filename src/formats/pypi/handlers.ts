@@ -2,11 +2,12 @@
 import type { PackageKey } from "../../core/coordinates.ts";
 import { invalid, notFound } from "../../core/faults.ts";
 import { type Route, Router } from "../../http/route.ts";
-import { printable, sendText } from "../answers.ts";
+import { sendText } from "../answers.ts";
 import { createFiles } from "../files.ts";
 import type { DoorRequest, FormatDeps, FormatDoor } from "../format.ts";
 import { createBeside } from "./beside.ts";
 import { documentWorker } from "./document-worker.ts";
+import { renderFault } from "./faults.ts";
 import { createFileDoor } from "./file-door.ts";
 import { createJsonView } from "./json-view.ts";
 import { parseName } from "./names.ts";
@@ -82,12 +83,7 @@ export function open({ registry, limits, now }: FormatDeps): FormatDoor {
         "There is nothing at this address. The index is at simple/, a project's page at simple/{project}/, its files below that.",
       );
     },
-    renderFault: (fault) => ({
-      contentType: "text/plain; charset=utf-8",
-      body: `${printable(fault.message)}\n`,
-      // twine shows nothing else, pip little more.
-      reasonPhrase: printable(fault.message),
-    }),
+    renderFault,
     async close() {
       await refreshes.settled();
       await worker.close();

@@ -1,8 +1,8 @@
 // What is kept of one gem file, and how it comes out of a gemspec; pure.
-import { type DocumentOptions, parse } from "yaml";
 import { invalid } from "../../core/faults.ts";
 import type { VersionMetadata } from "../../registry/registry.ts";
 import { ANY_PLATFORM, isNumber, isPlatform, parseName } from "./names.ts";
+import { parseYaml } from "./yaml-text.ts";
 
 /** One gem file; kept as its asset's document. */
 export interface GemFacts {
@@ -32,17 +32,11 @@ export interface GemDependency {
   readonly requirement: string;
 }
 
-const YAML_OPTIONS: DocumentOptions & { logLevel: "silent"; maxAliasCount: number; schema: "failsafe" } = {
-  logLevel: "silent", // Ruby's own tags are unknown to it, and are plain maps then
-  maxAliasCount: 1_000,
-  schema: "failsafe", // versions such as 1.10 stay texts
-};
-
 /** Reads a gem's metadata, which is YAML as Ruby's Psych writes it. Throws a 400 that says what is wrong with it. */
 export function readGemspec(text: string): GemFacts {
   let spec: unknown;
   try {
-    spec = parse(text, YAML_OPTIONS);
+    spec = parseYaml(text);
   } catch {
     throw refused("its metadata is not YAML that can be read");
   }

@@ -1,10 +1,10 @@
 // A .gem file as it arrives: an archive of a few members, its specification read and its parts held against its own checksums.
 import { createHash, type Hash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
-import { parse } from "yaml";
 import { ArchiveError, archiveFault, checkEntry } from "../../archives/archive.ts";
 import { createTarReader } from "../../archives/tar.ts";
 import { type GemFacts, readGemspec } from "./gem-facts.ts";
+import { parseYaml } from "./yaml-text.ts";
 
 export interface GemReader {
   /** Throws a 400 as soon as something is wrong. */
@@ -95,7 +95,7 @@ function checkChecksums(members: ReadonlyMap<string, Member>): void {
   if (listed === undefined) return;
   let checksums: unknown;
   try {
-    checksums = parse(unpack(listed), { schema: "failsafe", logLevel: "silent" });
+    checksums = parseYaml(unpack(listed));
   } catch (error) {
     if (error instanceof ArchiveError) throw error;
     throw new ArchiveError("its checksums cannot be read");

@@ -5,13 +5,14 @@ import { gzip } from "node:zlib";
 import type { PackageKey } from "../../core/coordinates.ts";
 import { Fault, notFound } from "../../core/faults.ts";
 import { type Route, Router } from "../../http/route.ts";
-import { absence, printable, sendJson, sendText } from "../answers.ts";
+import { absence, sendJson, sendText } from "../answers.ts";
 import { createDocuments, type DocumentKind } from "../documents.ts";
 import { createFiles } from "../files.ts";
 import type { DoorRequest, FormatDeps, FormatDoor } from "../format.ts";
 import { matchesEtag, parseRange } from "../headers.ts";
 import { renderInfo } from "./compact-index.ts";
 import { factsOf } from "./external.ts";
+import { renderFault } from "./faults.ts";
 import type { GemFacts } from "./gem-facts.ts";
 import { createGems, type HeldGems, type ShownGem } from "./gems.ts";
 import { marshal, type RubyValue } from "./marshal.ts";
@@ -242,10 +243,7 @@ export function open({ registry, limits }: FormatDeps): FormatDoor {
         throw notFound(`There is nothing at '${request.segments.join("/").slice(0, 300)}' in a gem server.`);
       return match.handler(request, match.params);
     },
-    renderFault: ({ message }) => ({
-      contentType: "text/plain; charset=utf-8",
-      body: `${printable(message)}\n`,
-    }),
+    renderFault,
   };
 }
 
