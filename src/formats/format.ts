@@ -123,6 +123,8 @@ export interface ExternalFormat {
   indexRequest(key: PackageKey): IndexAddress | Promise<IndexAddress>;
   /** Instead of `indexRequest`, for registries that tell where their indexes are in a document of their own (nuget). */
   locateIndex?(key: PackageKey, at: Pick<WantedAsset, "url" | "read">): Promise<OutsideRequest>;
+  /** The index is told in several documents, and is an answer only when all of them can be read (nuget). */
+  readonly indexInPieces?: true;
   /**
    * All versions of a fetched document with their upstream publication time (epoch ms) where the document tells it.
    * `read` is for indexes that are told in pieces (nuget).

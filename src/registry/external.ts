@@ -86,6 +86,7 @@ export function createExternal(deps: RegistryDeps): External {
     const place = { url: withoutUser(at.url), read: readerOf(name) };
     const request = await (format(key).locateIndex?.(key, place) ?? format(key).indexRequest(key));
     const index = await deps.upstream.index({ connection: at, ...request, revalidate });
+    if (index.state === "present" && format(key).indexInPieces === true) await versionsOf(name, index, key);
     slowUntil.delete(name);
     if (index.state === "present") {
       noteSightings(name, key, index).catch((error: unknown) =>

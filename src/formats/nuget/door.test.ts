@@ -13,7 +13,7 @@ let scenes = 0;
 
 interface Feed {
   readonly url: string;
-  set(packages: readonly PublicPackage[], pages?: boolean): void;
+  set(packages: readonly PublicPackage[], pages?: boolean, without?: readonly string[]): void;
   readonly requests: string[];
   close(): void;
 }
@@ -46,7 +46,9 @@ async function openFeed(): Promise<Feed> {
   return {
     url,
     requests,
-    set: (packages, pages) => void (files = publicFeed(url, packages, pages)),
+    set(packages, pages, without = []) {
+      files = new Map([...publicFeed(url, packages, pages)].filter(([path]) => !without.includes(path)));
+    },
     close: () => void http.close(),
   };
 }
@@ -372,6 +374,22 @@ describe("through a public feed", () => {
     });
     const refused = await push("behind", { id: "Paged", version: "1.0" });
     expect([refused.status, refused.statusText]).toEqual([409, expect.stringContaining("reachable")]);
+  });
+
+  test("while a page of a registration cannot be read, what is held is shown and served, and nothing else", async () => {
+    const versions = ["1.0.0", "1.1.0"].map((version) => ({
+      id: "Torn",
+      version,
+      nupkg: nupkg("Torn", version),
+    }));
+    feed.set(versions, true);
+    const path = "v3/flat2/torn/1.0.0/torn.1.0.0.nupkg";
+    expect((await send("behind", path)).status).toBe(200);
+    expect(await json("behind", "v3/flat2/torn/index.json")).toEqual({ versions: ["1.0.0", "1.1.0"] });
+    feed.set(versions, true, ["/registration/torn/page/1.json"]);
+    expect(await json("behind", "v3/flat2/torn/index.json")).toEqual({ versions: ["1.0.0"] });
+    expect((await send("behind", path)).status).toBe(200);
+    expect((await send("behind", "v3/flat2/torn/1.1.0/torn.1.1.0.nupkg")).status).toBe(502);
   });
 
   test("2.4: a name that may not come in is not asked about, by no route", async () => {

@@ -10,6 +10,7 @@ export const external: ExternalFormat = {
   indexRequest() {
     throw new Error("a NuGet feed's index is located");
   },
+  indexInPieces: true,
   locateIndex: ({ name }, at) => locateRegistration(name, at),
   async versions(file, { name }, read) {
     const found = await publicVersions(file, name, read);
