@@ -6,12 +6,14 @@ import { readNuspec } from "./nuspec.ts";
 import { nuspecIn } from "./package-file.ts";
 import { digestOf, locateRegistration, publicVersions } from "./public-feed.ts";
 
+/** See ExternalFormat.locateIndex. */
+export const locateIndex: NonNullable<ExternalFormat["locateIndex"]> = ({ name }, at) =>
+  locateRegistration(name, at);
+
 export const external: ExternalFormat = {
   indexRequest() {
     throw new Error("a NuGet feed's index is located");
   },
-  indexInPieces: true,
-  locateIndex: ({ name }, at) => locateRegistration(name, at),
   async versions(file, { name }, read) {
     const found = await publicVersions(file, name, read);
     return new Map(

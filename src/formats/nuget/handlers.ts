@@ -4,12 +4,13 @@ import type { Fault } from "../../core/faults.ts";
 import { notFound } from "../../core/faults.ts";
 import { type Route, Router } from "../../http/route.ts";
 import type { PackageView } from "../../registry/registry.ts";
-import { absence, printable, sendJson } from "../answers.ts";
+import { absence, sendJson } from "../answers.ts";
 import { createDocuments, type DocumentKind } from "../documents.ts";
 import { createFiles } from "../files.ts";
-import type { DoorRequest, FormatDeps, FormatDoor, RenderedFault } from "../format.ts";
+import type { DoorRequest, FormatDeps, FormatDoor } from "../format.ts";
 import { HIVES, type Hive, serviceIndex } from "./addresses.ts";
 import { createBeside, type Part } from "./beside.ts";
+import { renderFault } from "./faults.ts";
 import { keyOf, packageAsset, symbolAsset, versionOf } from "./names.ts";
 import { digestOf } from "./public-feed.ts";
 import { changeListing, push } from "./publish.ts";
@@ -216,14 +217,4 @@ function nothingAt(view: PackageView, versions: readonly ShownVersion[], what: s
   if (versions.length === 0 || view.trouble !== undefined || view.hidden.length > 0)
     return absence(view, view.key.name);
   return notFound(`${view.key.name} has versions here, but nothing at '${what}'.`, "package-version");
-}
-
-/** Clients print the reason phrase; those since 6.10 can read problem details. */
-function renderFault(fault: Fault): RenderedFault {
-  const detail = printable(fault.message);
-  return {
-    contentType: "application/problem+json",
-    body: `${JSON.stringify({ title: detail, status: fault.status, detail })}\n`,
-    reasonPhrase: detail,
-  };
 }

@@ -1,16 +1,20 @@
-// The NuGet format as a value: its name, its public feed, what is told of its versions, and its door.
+// The NuGet format as a value: its name, its public feed, how that is read, what is told of its versions, and its door.
 import type { Format } from "../format.ts";
-import { external } from "./external.ts";
-import { dependencies } from "./facts.ts";
-import { open } from "./handlers.ts";
-import { readme } from "./package-file.ts";
+import { lazyDoor, lazyExternal, once } from "../lazy.ts";
+import { renderFault } from "./faults.ts";
+
+const code = once(() => import("./code.ts"));
 
 export const nuget: Format = {
   name: "nuget",
   namespaces: "none",
   connections: ["public:nuget-org"],
-  external,
-  dependencies,
-  readme,
-  open,
+  external: {
+    ...lazyExternal(code),
+    indexInPieces: true,
+    locateIndex: async (...of) => (await code()).locateIndex(...of),
+  },
+  dependencies: async (version) => (await code()).dependencies(version),
+  readme: async (...of) => (await code()).readme(...of),
+  open: (deps) => lazyDoor(renderFault, async () => (await code()).open(deps)),
 };

@@ -1,6 +1,5 @@
 // XML from strangers as a tree with attributes: no entities but XML's own five, no DOCTYPE, bounded in depth; pure.
-import { createRequire } from "node:module";
-import type * as FastXml from "fast-xml-parser";
+import { XMLParser } from "fast-xml-parser";
 import { invalid } from "../../core/faults.ts";
 
 export interface Element {
@@ -16,7 +15,7 @@ type Node = Readonly<Record<string, unknown>>;
 
 const DEPTH_MAX = 50;
 
-const OPTIONS: FastXml.X2jOptions = {
+const parser = new XMLParser({
   preserveOrder: true,
   ignoreAttributes: false,
   attributeNamePrefix: "",
@@ -28,22 +27,13 @@ const OPTIONS: FastXml.X2jOptions = {
   processEntities: false,
   trimValues: false,
   maxNestedTags: DEPTH_MAX,
-};
-
-/** Loaded with the first document: servers without such packages start sooner and hold less. */
-let parser: FastXml.XMLParser | undefined;
-
-function openParser(): FastXml.XMLParser {
-  const { XMLParser } = createRequire(import.meta.url)("fast-xml-parser") as typeof FastXml;
-  return new XMLParser(OPTIONS);
-}
+});
 
 /** The document's root element. `what` names the document in the ValidationException that anything odd is. */
 export function parseXml(bytes: Uint8Array, what: string): Element {
   const text = decode(bytes, what);
   if (/<!(DOCTYPE|ENTITY)/i.test(text))
     throw invalid(`${what} has a DOCTYPE. Remove it: entities and outside definitions are not read here.`);
-  parser ??= openParser();
   let nodes: unknown;
   try {
     nodes = parser.parse(text, true);
