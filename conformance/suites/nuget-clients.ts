@@ -77,7 +77,7 @@ async function matrix(world: World): Promise<void> {
       new UpdatePackageGroupOriginConfigurationCommand({
         domain: domain.name,
         packageGroup,
-        restrictions: restrictions as never,
+        restrictions,
         addAllowedRepositories: allowed.map(([originRestrictionType, repositoryName]) => ({
           originRestrictionType,
           repositoryName,

@@ -112,6 +112,7 @@ const FORM_BYTES = 1024 * 1024;
 
 async function receive({ registry, limits }: PublishDeps, { req }: DoorRequest): Promise<Pushed> {
   let writer: BlobWriter | undefined;
+  const current = (): BlobWriter | undefined => writer; // set by who takes the file
   try {
     const form = {
       ...FORM_LIMITS,
@@ -123,11 +124,11 @@ async function receive({ registry, limits }: PublishDeps, { req }: DoorRequest):
       writer = await registry.stageBlob(Number.isSafeInteger(announced) ? { size: announced } : {});
       for await (const chunk of bytes) await writer.write(chunk as Uint8Array);
     });
-    if (writer === undefined) throw invalid("The push holds no package.");
-    const finished = writer as BlobWriter;
-    return await read(finished, await finished.finish());
+    const filled = current();
+    if (filled === undefined) throw invalid("The push holds no package.");
+    return await read(filled, await filled.finish());
   } catch (error) {
-    await writer?.discard();
+    await current()?.discard();
     throw error;
   }
 }
