@@ -162,6 +162,22 @@ test("1.5.6: id and version are normalised on their way in, and the API shows th
   expect(Object.keys(changed.successfulVersions ?? {})).toEqual(["1.0.0-beta"]);
 });
 
+test.each(["ReadFromRepository", "PublishPackageVersion"])(
+  "6.3.2: a push needs both permissions; without %s it is a 403 that names it, and keeps nothing",
+  async (action) => {
+    const repository = await fresh();
+    const statement = { Effect: "Deny", Principal: "*", Action: `codeartifact:${action}`, Resource: "*" };
+    await server.client.putRepositoryPermissionsPolicy({
+      domain: DOMAIN,
+      repository,
+      policyDocument: JSON.stringify({ Version: "2012-10-17", Statement: [statement] }),
+    });
+    const refused = await push(repository, { id: "Kit", version: "1.0.0" });
+    expect([refused.status, refused.statusText]).toEqual([403, expect.stringContaining(action)]);
+    expect((await server.client.listPackages({ domain: DOMAIN, repository })).packages).toEqual([]);
+  },
+);
+
 test("the same bytes again are a 200; the same version in another spelling with other bytes is a 409", async () => {
   const repository = await fresh();
   const kit = { id: "Kit", version: "1.0.0" };
