@@ -1,5 +1,6 @@
 // NuGet with the real nuget.exe: pack, push, install, search, delete, restore, a public feed, refusals, and the matrix of spec 2.8.
 import assert from "node:assert/strict";
+import { copyFileSync } from "node:fs";
 import {
   CreatePackageGroupCommand,
   UpdatePackageGroupOriginConfigurationCommand,
@@ -32,6 +33,14 @@ async function commands(world: World): Promise<void> {
     const { result, folders } = await install(R, "acme.app", "-Prerelease");
     succeeded(result);
     assert.deepEqual(folders, ["Acme.App.2.0.0-Beta.1", "Acme.Kit.1.0.0"]);
+  });
+  await checks.check("nuget push of a package with its symbols beside it", async () => {
+    const type = '<packageTypes><packageType name="SymbolsPackage" /></packageTypes>';
+    const file = make("Acme.Symbols", "1.0.0");
+    copyFileSync(make("Acme.Symbols", "1.0.0", type), file.replace(/nupkg$/, "snupkg"));
+    succeeded(await push(R, file));
+    const path = "v3/flat2/acme.symbols/1.0.0/acme.symbols.1.0.0.snupkg";
+    assert.equal((await fetch(R, path)).status, 200);
   });
   await checks.check("nuget push of other bytes is a conflict that says so", async () => {
     failedSaying(await push(R, make("Acme.Kit", "1.0.0")), /409/, /already with other content/);
