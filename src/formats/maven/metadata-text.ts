@@ -1,9 +1,9 @@
 // maven-metadata.xml at its three levels, artifact, snapshot and group: read, checked for form, written; pure.
 import type { PackageKey } from "../../core/coordinates.ts";
 import { invalid } from "../../core/faults.ts";
+import { child, children, escapeXml, parseXml, textIn } from "../xml.ts";
 import { isMoving, isSnapshot } from "./layout.ts";
 import { sortVersions } from "./version-order.ts";
-import { child, children, escapeXml, parseXml, textIn } from "./xml.ts";
 
 /** Ten thousand versions are about half a megabyte. */
 export const METADATA_BYTES_MAX = 16 * 1024 * 1024;

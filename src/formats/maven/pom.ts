@@ -2,8 +2,8 @@
 import type { PackageKey } from "../../core/coordinates.ts";
 import { invalid } from "../../core/faults.ts";
 import type { Dependency, VersionMetadata } from "../../registry/registry.ts";
-import type { Element } from "./xml.ts";
-import { child, children, parseXml, textIn } from "./xml.ts";
+import type { Element } from "../xml.ts";
+import { child, children, parseXml, textIn } from "../xml.ts";
 
 /** Larger than any POM that was ever seen at a public registry by far. */
 export const POM_BYTES_MAX = 4 * 1024 * 1024;

@@ -1,9 +1,9 @@
 // Reading a .nuspec, a package's manifest; pure.
 import { invalid } from "../../core/faults.ts";
 import { parseNugetVersion } from "../../core/nuget-versions.ts";
+import { children, type Element, parseXml } from "../xml.ts";
 import type { DependencyGroup, Facts } from "./facts.ts";
 import { parseId } from "./names.ts";
-import { children, type Element, parseXml } from "./xml.ts";
 
 const DEPENDENCIES_MAX = 5_000;
 

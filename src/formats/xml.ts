@@ -1,7 +1,9 @@
-// XML from strangers as a tree with attributes: no entities but XML's own five, no DOCTYPE, bounded in depth; pure.
-import { XMLParser } from "fast-xml-parser";
-import { invalid } from "../../core/faults.ts";
+// XML from strangers, for the formats whose packages describe themselves in it, as a tree with attributes: no entities but XML's own five, no DOCTYPE, bounded in size and depth; pure.
+import { createRequire } from "node:module";
+import type * as FastXml from "fast-xml-parser";
+import { invalid } from "../core/faults.ts";
 
+/** An element: its text, its attributes, and its children in order. */
 export interface Element {
   /** Without its namespace's prefix. */
   readonly name: string;
@@ -15,7 +17,14 @@ type Node = Readonly<Record<string, unknown>>;
 
 const DEPTH_MAX = 50;
 
-const parser = new XMLParser({
+/** Loaded with the first document: servers without such packages start sooner and hold less. */
+let parser: FastXml.XMLParser | undefined;
+function openParser(): FastXml.XMLParser {
+  const { XMLParser } = createRequire(import.meta.url)("fast-xml-parser") as typeof FastXml;
+  return new XMLParser(OPTIONS);
+}
+
+const OPTIONS: FastXml.X2jOptions = {
   preserveOrder: true,
   ignoreAttributes: false,
   attributeNamePrefix: "",
@@ -27,7 +36,7 @@ const parser = new XMLParser({
   processEntities: false,
   trimValues: false,
   maxNestedTags: DEPTH_MAX,
-});
+};
 
 /** The document's root element. `what` names the document in the ValidationException that anything odd is. */
 export function parseXml(bytes: Uint8Array, what: string): Element {
@@ -36,6 +45,7 @@ export function parseXml(bytes: Uint8Array, what: string): Element {
     throw invalid(`${what} has a DOCTYPE. Remove it: entities and outside definitions are not read here.`);
   let nodes: unknown;
   try {
+    parser ??= openParser();
     nodes = parser.parse(text, true);
   } catch (error) {
     throw invalid(`${what} is not XML that can be read: ${error instanceof Error ? error.message : "?"}`);
@@ -46,9 +56,10 @@ export function parseXml(bytes: Uint8Array, what: string): Element {
   return root;
 }
 
+/** UTF-8 unless the bytes or the declaration say otherwise (old POMs are ISO-8859-1). */
 function decode(bytes: Uint8Array, what: string): string {
   const start = Buffer.from(bytes.subarray(0, 200)).toString("latin1");
-  const declared = /^(?:\u00ef\u00bb\u00bf)?<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)["']/.exec(
+  const declared = /^\uFEFF?(?:\u00ef\u00bb\u00bf)?<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)["']/.exec(
     start,
   )?.[1];
   const marked =
@@ -57,11 +68,10 @@ function decode(bytes: Uint8Array, what: string): string {
       : bytes[0] === 0xfe && bytes[1] === 0xff
         ? "utf-16be"
         : undefined;
-  const encoding = marked ?? declared ?? "utf-8";
   try {
-    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+    return new TextDecoder(marked ?? declared ?? "utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw invalid(`${what} is not text in the encoding that it says (${encoding}).`);
+    throw invalid(`${what} is not text in the encoding that it says (${marked ?? declared ?? "utf-8"}).`);
   }
 }
 
@@ -97,14 +107,31 @@ function unescapeXml(text: string): string {
   if (!text.includes("&")) return text;
   return text.replace(
     /&(?:#x([0-9a-fA-F]{1,6})|#([0-9]{1,7})|(lt|gt|amp|quot|apos));/g,
-    (all: string, hex: string | undefined, decimal: string | undefined, name: string | undefined) => {
-      if (name !== undefined) return NAMED[name] as string;
-      const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+    (all, hex, decimal, name) => {
+      if (name !== undefined) return NAMED[name as string] as string;
+      const code = hex === undefined ? Number(decimal) : Number.parseInt(hex as string, 16);
       return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : all;
     },
   );
 }
 
+/** For text between tags. Characters that XML has no place for are left out. */
+export function escapeXml(text: string): string {
+  return text
+    .replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "")
+    .replace(/[&<>]/g, (c) => (c === "&" ? "&amp;" : c === "<" ? "&lt;" : "&gt;"));
+}
+
+export function child(element: Element | undefined, name: string): Element | undefined {
+  return element?.children.find((inner) => inner.name === name);
+}
+
 export function children(element: Element | undefined, name: string): readonly Element[] {
   return element?.children.filter((inner) => inner.name === name) ?? [];
+}
+
+/** The text of a child; undefined when there is none or it is empty. */
+export function textIn(element: Element | undefined, name: string): string | undefined {
+  const text = child(element, name)?.text;
+  return text === "" ? undefined : text;
 }
