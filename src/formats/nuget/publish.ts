@@ -6,6 +6,7 @@ import { normalizeNugetVersion } from "../../core/nuget-versions.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { sendText } from "../answers.ts";
 import type { DoorRequest, FormatLimits } from "../format.ts";
+import { refuseLookAlike } from "../look-alikes.ts";
 import { receiveForm } from "../multipart.ts";
 import { describeFacts, type Facts } from "./facts.ts";
 import { keyOf, packageAsset, symbolAsset, versionOf } from "./names.ts";
@@ -41,27 +42,13 @@ export async function push(deps: PublishDeps, request: DoorRequest, kind: Kind):
     await registry.admitPublish(request.repository, key, request);
     registry.authorize(request.caller, "ReadFromRepository", request.repository, key);
     if (kind === "symbols") await checkSymbols(registry, request, pushed);
-    else await refuseLookAlike(registry, request, key);
+    else await refuseLookAlike(registry, request.repository, key, "package");
     const outcome = await record(registry, request, pushed, kind);
     const text = `${facts.id} ${version} ${outcome === "unchanged" ? "was here already with the same bytes." : "was pushed."}\n`;
     sendText(request, outcome === "unchanged" ? 200 : 201, "text/plain; charset=utf-8", text);
   } catch (error) {
     await pushed.writer.discard();
     throw error;
-  }
-}
-
-/** Names that differ by separators alone are one name to a hurried reader. */
-async function refuseLookAlike(registry: Registry, request: DoorRequest, key: PackageKey): Promise<void> {
-  const { repository } = request;
-  if ((await registry.heldVersions(repository, key)).length > 0) return;
-  for (const other of await registry.spellings(repository, key)) {
-    if (other.name === key.name) continue;
-    const view = await registry.view(repository, other, { heldOnly: true });
-    if ((await registry.listedVersions(view)).length === 0) continue;
-    throw invalid(
-      `The id '${key.name}' differs from the package '${other.name}', which can be had here already, only by '-' for '_'. Push under another id.`,
-    );
   }
 }
 

@@ -6,6 +6,7 @@ import type { Registry } from "../../registry/registry.ts";
 import { sendText } from "../answers.ts";
 import { bodyChunks, readBody } from "../body.ts";
 import type { DoorRequest, FormatLimits } from "../format.ts";
+import { refuseLookAlike } from "../look-alikes.ts";
 import { describeGem, type GemFacts } from "./gem-facts.ts";
 import { createGemReader } from "./gem-file.ts";
 import { ANY_PLATFORM, fileName, numberAndPlatform, parseName } from "./names.ts";
@@ -24,7 +25,7 @@ export async function pushGem(
   try {
     const key = parseName(facts.name) as PackageKey;
     await registry.admitPublish(request.repository, key, request);
-    await refuseLookAlike(registry, request, key);
+    await refuseLookAlike(registry, request.repository, key, "gem");
     const document = JSON.stringify(facts);
     const outcome = await registry.publish(
       request.repository,
@@ -72,20 +73,6 @@ async function receive(registry: Registry, limits: FormatLimits, { req }: DoorRe
   } catch (error) {
     await writer.discard();
     throw error;
-  }
-}
-
-/** Names that differ only by case or separators are one name to a hurried reader, and on some file systems. */
-async function refuseLookAlike(registry: Registry, request: DoorRequest, key: PackageKey): Promise<void> {
-  const { repository } = request;
-  if ((await registry.heldVersions(repository, key)).length > 0) return;
-  for (const other of await registry.spellings(repository, key)) {
-    if (other.name === key.name) continue;
-    const view = await registry.view(repository, other, { heldOnly: true });
-    if ((await registry.listedVersions(view)).length === 0) continue;
-    throw invalid(
-      `The name '${key.name}' differs from the gem '${other.name}', which can be had here already, only by case or by '-' for '_'. Publish under another name.`,
-    );
   }
 }
 
