@@ -44,6 +44,8 @@ const modules: Readonly<Record<string, string>> = {
   pip: "pip",
   twine: "twine",
 };
+/** How those are asked for their version that do not know --version. */
+const asking: Readonly<Record<string, string>> = { coursier: "version", nuget: "help" };
 const titles: Readonly<Record<string, string>> = {
   aws: "AWS CLI",
   bundle: "bundler",
@@ -69,6 +71,7 @@ export function noteRun(command: readonly string[], place: { cwd: string; env: N
 /** What ran since the last call, each client once. `ask` runs a program and gives what it wrote. */
 export async function takeUses(ask: Ask): Promise<Use[]> {
   const taken = seen;
+  seen = [];
   const uses = new Map<string, { client: string; version: string; commands: Set<string> }>();
   for (const program of taken) {
     const command = commandOf(program);
@@ -79,7 +82,7 @@ export async function takeUses(ask: Ask): Promise<Use[]> {
     uses.set(`${client} ${version}`, use);
     use.commands.add(command);
   }
-  seen = [];
+  seen = []; // the questions themselves
   return [...uses.values()].map((use) => ({ ...use, commands: [...use.commands].sort() }));
 }
 
@@ -103,9 +106,9 @@ export function commandOf({ client, args }: Program): string | undefined {
   if (client === "curl") return methodOf(args);
   if (client === "build") return "build";
   if (client === "mvn") return goalsOf(args);
-  const words = args.filter((word) => /^[a-z][a-z-]*$/.test(word));
+  const words = args.filter((word) => /^[a-z][a-zA-Z-]*$/.test(word));
   const [first, second] = words;
-  if (first === undefined || first === "help") return undefined;
+  if (first === undefined || first === "help" || first === "version") return undefined;
   return second !== undefined && families.test(`${client} ${first}`) ? `${first} ${second}` : first;
 }
 
@@ -119,7 +122,7 @@ function methodOf(args: readonly string[]): string {
 function goalsOf(args: readonly string[]): string | undefined {
   const goals = args.flatMap((word) => {
     const [, plugin, goal] = /:maven-([a-z]+)-plugin:[\d.]+:([a-z-]+)$/.exec(word) ?? [];
-    return plugin === undefined ? (/^[a-z]+$/.test(word) ? [word] : []) : [`${plugin}:${goal}`];
+    return plugin === undefined ? (/^[a-z]+(:[a-z-]+)?$/.test(word) ? [word] : []) : [`${plugin}:${goal}`];
   });
   return goals.length === 0 ? undefined : goals.join(" ");
 }
@@ -128,9 +131,12 @@ async function versionOf({ client, start, cwd, env }: Seen, ask: Ask): Promise<s
   const key = `${start.join(" ")} ${start[0]?.includes("/") ? "" : env["PATH"]}`;
   const found = versions.get(key);
   if (found !== undefined) return found;
-  const flag = client === "nuget" ? "help" : "--version";
-  const text = await ask([...start, flag], { cwd: existsSync(cwd) ? cwd : "/", env });
-  const version = /\d+\.\d+[\w.+-]*/.exec(text)?.[0] ?? "unknown";
+  const text = await ask([...start, asking[client] ?? "--version"], {
+    cwd: existsSync(cwd) ? cwd : "/",
+    env,
+  });
+  const own = text.slice(Math.max(0, text.search(/^(Gradle|Apache Maven) /m))); // Java may speak before them
+  const version = /\d+\.\d+[\w.+-]*/.exec(own)?.[0] ?? "unknown";
   versions.set(key, version);
   return version;
 }

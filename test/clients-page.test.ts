@@ -104,7 +104,10 @@ test("programs are known as the clients they are, by the command that was run", 
     "mvn",
     "deploy:deploy-file",
   ]);
+  expect(told("gradle", "--no-daemon", "compileJava")).toEqual(["gradle", "compileJava"]);
+  expect(told("mvn", "-B", "help:effective-settings")).toEqual(["mvn", "help:effective-settings"]);
   expect(told("curl", "-T", "f", "http://registry.example/")).toEqual(["curl", "PUT"]);
+  expect(told("terraform", "version")).toEqual(["terraform", undefined]);
   expect(told("cargo", "--version")).toEqual(["cargo", undefined]);
   expect(told("/x/node", "main.mjs")).toBeUndefined();
   expect(told("mono", "--version")).toBeUndefined();

@@ -80,7 +80,7 @@ export function readReport(text: string): RunReport {
     .flatMap(({ assertionResults }) => assertionResults)
     .map(({ fullName, status }): CheckReport => {
       const outcome = outcomes[status] ?? "skip";
-      const reason = outcome === "skip" ? "the test skips itself, as Swift has no such thing" : "";
+      const reason = outcome === "skip" ? "the test does not apply to Swift" : "";
       return { suite: "swift", title: fullName, outcome, reason, uses: [] };
     });
   return { date: new Date(report.startTime).toISOString(), platform: "", checks };
@@ -114,8 +114,7 @@ function tableOf(checks: readonly CheckReport[]): string {
   const lines = [...rows.values()]
     .sort((a, b) => compare(keyOf(a.use), keyOf(b.use)))
     .map(
-      (row) =>
-        `| ${row.use.client} | ${row.use.version} | ${commandsOf(row.commands)} | ${resultOf(row.checks)} |`,
+      (row) => `| ${row.use.client} | ${row.use.version} | ${commandsOf(row)} | ${resultOf(row.checks)} |`,
     );
   return ["| client | version | commands | checks |", "| --- | --- | --- | --- |", ...lines, ""].join("\n");
 }
@@ -132,7 +131,8 @@ function compare(a: string, b: string): number {
 }
 
 /** All of the API's operations are too many to read in a cell. */
-function commandsOf(commands: ReadonlySet<string>): string {
+function commandsOf({ use, commands }: { use: Use; commands: ReadonlySet<string> }): string {
+  if (commands.size === 0) return use.client === OWN_REQUESTS ? "" : "(no commands of its own)";
   const family = [...commands].filter((command) => command.startsWith("codeartifact "));
   const long = family.length > 8;
   const shown = [...commands].filter((command) => !long || !family.includes(command)).sort(compare);

@@ -28,6 +28,8 @@ export async function terraform(stage: Stage): Promise<void> {
   const domain = newName("tf");
   const terraform = await open(stage.folder, target, domain);
   const { checks } = stage;
+  const provider = /hashicorp\/aws v(\S+)/.exec((await terraform("version")).stdout)?.[1];
+  checks.client("Terraform's AWS provider", provider);
   const applied = await checks.check("apply: domain, repositories, connection, both policies", async () => {
     const { output } = succeeded(await terraform("apply", "-auto-approve"));
     assert.match(output, /Apply complete! Resources: 6 added, 0 changed, 0 destroyed/);
@@ -112,7 +114,7 @@ async function open(folder: string, { endpoint, credentials }: Target, domain: s
     AWS_EC2_METADATA_DISABLED: "true",
   };
   const terraform: Terraform = (command = "", ...args) => {
-    const flags = command === "state" ? [] : ["-no-color", "-input=false"];
+    const flags = command === "state" || command === "version" ? [] : ["-no-color", "-input=false"];
     return run(["terraform", command, ...flags, ...args], { cwd: work, env, timeoutMs: COMMAND_TIMEOUT_MS });
   };
   const version = await run(["terraform", "version"], { cwd: work, env });
