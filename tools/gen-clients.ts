@@ -25,7 +25,6 @@ export const SECTIONS: readonly (readonly [title: string, suites: readonly strin
   [
     "RubyGems",
     ["ruby-clients"],
-    "`gem yank` of this age knows hosts by a list of its own; its request was sent as it would send it.",
   ],
   ["Cargo", ["cargo-clients"]],
   [

@@ -19,6 +19,7 @@ export interface World {
   /** Builds a gem with the real `gem build`; gives its path. */
   build(name: string, version: string, more?: string): Promise<string>;
   push(repository: string, file: string): Promise<Result>;
+  yank(repository: string, name: string, version: string): Promise<Result>;
   /** `gem install` into an empty folder of its own. */
   install(repository: string, name: string, ...args: string[]): Promise<Result>;
   /** `gem …` with the repository as the only source. */
@@ -111,6 +112,13 @@ export async function build(stage: Stage): Promise<World> {
       const { url, token } = await domain.registry(repository);
       const host = url.replace(/\/$/, "");
       return tool(["gem", "push", file, "--host", host], work, { GEM_HOST_API_KEY: `Bearer ${token}` });
+    },
+    async yank(repository, name, version) {
+      const { url, token } = await domain.registry(repository);
+      const host = url.replace(/\/$/, "");
+      return tool(["gem", "yank", name, "-v", version, "--host", host], work, {
+        GEM_HOST_API_KEY: `Bearer ${token}`,
+      });
     },
     async install(repository, name, ...args) {
       const to = ["--clear-sources", "--source", await source(repository), "-i", place(), "--no-document"];
