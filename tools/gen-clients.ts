@@ -22,10 +22,7 @@ export const SECTIONS: readonly (readonly [title: string, suites: readonly strin
     ["nuget-clients"],
     "`dotnet` was not to be had here; `nuget.exe` on mono speaks the same V3 protocol, but not all of it as `dotnet` does.",
   ],
-  [
-    "RubyGems",
-    ["ruby-clients"],
-  ],
+  ["RubyGems", ["ruby-clients"]],
   ["Cargo", ["cargo-clients"]],
   [
     "Swift",
