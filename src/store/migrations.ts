@@ -10,6 +10,7 @@ import { up as eventsAndAudit } from "./migrations/0005-events-and-audit.ts";
 import { up as webIdentity } from "./migrations/0006-web-identity.ts";
 import { up as assetsOneByOne } from "./migrations/0007-assets-one-by-one.ts";
 import { up as listingIndexes } from "./migrations/0008-listing-indexes.ts";
+import { up as upkeep } from "./migrations/0010-upkeep.ts";
 import type { Schema } from "./schema.ts";
 
 const MIGRATIONS: Readonly<Record<string, (db: Kysely<unknown>, engine: Engine) => Promise<void>>> = {
@@ -21,6 +22,7 @@ const MIGRATIONS: Readonly<Record<string, (db: Kysely<unknown>, engine: Engine) 
   "0006-web-identity": webIdentity,
   "0007-assets-one-by-one": assetsOneByOne,
   "0008-listing-indexes": listingIndexes,
+  "0010-upkeep": upkeep,
 };
 
 /** Brings the database to this version's schema. Rejects, naming the migration, when one fails; a newer schema is refused by Kysely. */

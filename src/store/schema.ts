@@ -193,6 +193,20 @@ export interface Schema {
   };
   package_tag: { package_id: number; tag: string; version: string };
 
+  /** Blobs that a sweep is deleting or has deleted (store/swept-blobs.ts). Times are the database's. */
+  swept_blob: {
+    sha256: string;
+    /** Which step of which sweep: tells this deletion from a later one. */
+    batch: string;
+    at: number;
+    /** null: it may still be there, and may vanish at any moment. */
+    gone_at: number | null;
+  };
+  /** Who alone may do something now, by the database's clock. */
+  lease: { name: string; owner: string; expires_at: number };
+  /** Contents that assets point at and that are not readable as they were recorded. */
+  damaged_blob: { sha256: string; problem: "corrupt" | "missing"; found_at: number };
+
   /** Which versions of a public package this server has seen listed, and since when: JSON of version → epoch ms. */
   sighting: { connection: string; format: string; namespace: string; name: string; versions: string };
 
