@@ -11,6 +11,7 @@ import { up as webIdentity } from "./migrations/0006-web-identity.ts";
 import { up as assetsOneByOne } from "./migrations/0007-assets-one-by-one.ts";
 import { up as listingIndexes } from "./migrations/0008-listing-indexes.ts";
 import { up as upkeep } from "./migrations/0010-upkeep.ts";
+import { up as preciseNotices } from "./migrations/0009-precise-notices.ts";
 import type { Schema } from "./schema.ts";
 
 const MIGRATIONS: Readonly<Record<string, (db: Kysely<unknown>, engine: Engine) => Promise<void>>> = {
@@ -22,13 +23,23 @@ const MIGRATIONS: Readonly<Record<string, (db: Kysely<unknown>, engine: Engine) 
   "0006-web-identity": webIdentity,
   "0007-assets-one-by-one": assetsOneByOne,
   "0008-listing-indexes": listingIndexes,
+  "0009-precise-notices": preciseNotices,
   "0010-upkeep": upkeep,
 };
 
-/** Brings the database to this version's schema. Rejects, naming the migration, when one fails; a newer schema is refused by Kysely. */
-export async function migrate(db: Kysely<Schema>, engine: Engine): Promise<void> {
+/**
+ * Brings the database to this version's schema, or to the level of one that has had `only` these migrations. Rejects,
+ * naming the migration, when one fails; a newer schema is refused by Kysely.
+ */
+export async function migrate(db: Kysely<Schema>, engine: Engine, only?: readonly string[]): Promise<void> {
+  const wanted = only ?? Object.keys(MIGRATIONS);
+  const newer = wanted.find((name) => MIGRATIONS[name] === undefined);
+  if (newer !== undefined)
+    throw new Error(`migration ${newer} is of a newer version of Portcullis than this one`);
   const migrations = Object.fromEntries(
-    Object.entries(MIGRATIONS).map(([name, up]) => [name, { up: (on: Kysely<unknown>) => up(on, engine) }]),
+    Object.entries(MIGRATIONS)
+      .filter(([name]) => wanted.includes(name))
+      .map(([name, up]) => [name, { up: (on: Kysely<unknown>) => up(on, engine) }]),
   );
   const migrator = new Migrator({
     db,
