@@ -1,6 +1,6 @@
 // The first start's administrator: made once, its access key written where only the operator can read it.
-import { readFile, rename, writeFile } from "node:fs/promises";
-import type { Database } from "../store/database.ts";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import type { Database, Queries } from "../store/database.ts";
 import { countPrincipals, insertAccessKey, insertPrincipal } from "../store/identities.ts";
 import type { Key } from "./keys.ts";
 import { credentialsText, newKey, newUniqueId } from "./keys.ts";
@@ -8,7 +8,8 @@ import { credentialsText, newKey, newUniqueId } from "./keys.ts";
 /**
  * Creates the administrator when the database has no identity at all. The file (mode 0600, AWS shared-credentials
  * form) is on disk before the key is valid: a crash in between leaves a key that opens nothing, never a server
- * nobody can enter. A file that is already there is taken as the operator's choice of key.
+ * nobody can enter. A file that is already there is taken as the operator's choice of key and left as it is: it may be
+ * a secret mounted into every node.
  */
 export async function ensureAdministrator(
   database: Database,
@@ -17,16 +18,23 @@ export async function ensureAdministrator(
   now: number,
 ): Promise<boolean> {
   if ((await countPrincipals(database.read)) > 0) return false;
-  const key = (await readKey(credentialsFile)) ?? newKey();
-  await writeKey(credentialsFile, key);
-  return database.write(async (tx) => {
-    if ((await countPrincipals(tx)) > 0) return false; // another node was first
-    const arn = `arn:aws:iam::${account}:user/administrator`;
-    const first = { account, name: "administrator", arn, uniqueId: newUniqueId("user"), policies: [] };
-    const principalId = await insertPrincipal(tx, { ...first, attached: ["administrator"] }, now);
-    await insertAccessKey(tx, { ...key, principalId }, now);
-    return true;
-  });
+  const given = await readKey(credentialsFile);
+  const key = given ?? newKey();
+  if (given === undefined) await writeKey(credentialsFile, key);
+  const first = await database.write((tx) => insertFirst(tx, account, key, now));
+  // Another node was first: a key of ours would open nothing.
+  if (!first && given === undefined && (await readKey(credentialsFile))?.id === key.id)
+    await rm(credentialsFile);
+  return first;
+}
+
+async function insertFirst(tx: Queries, account: string, key: Key, now: number): Promise<boolean> {
+  if ((await countPrincipals(tx)) > 0) return false;
+  const arn = `arn:aws:iam::${account}:user/administrator`;
+  const first = { account, name: "administrator", arn, uniqueId: newUniqueId("user"), policies: [] };
+  const principalId = await insertPrincipal(tx, { ...first, attached: ["administrator"] }, now);
+  await insertAccessKey(tx, { ...key, principalId }, now);
+  return true;
 }
 
 async function readKey(file: string): Promise<Key | undefined> {
