@@ -131,6 +131,7 @@ const WIRE_NAMES: Partial<Readonly<Record<FaultCode, string>>> = {
   RequestTimeout: "RequestTimeoutException",
   NotImplemented: "NotImplementedException",
   UpstreamFault: "ServiceUnavailableException",
+  ServiceUnavailable: "ServiceUnavailableException",
 };
 
 /**

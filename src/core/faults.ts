@@ -15,9 +15,10 @@ export type FaultCode =
   | "UnsupportedMediaType"
   | "RequestTimeout"
   | "NotImplemented"
-  | "UpstreamFault";
+  | "UpstreamFault"
+  | "ServiceUnavailable";
 
-/** The HTTP status each code has on every door (spec section 7); UpstreamFault carries its own, 502 to 504. */
+/** The HTTP status each code has on every door (spec section 7); UpstreamFault carries its own, 502 to 504; ServiceUnavailable is 507 where a disk is full. */
 const STATUS: Readonly<Record<FaultCode, number>> = {
   ValidationException: 400,
   ServiceQuotaExceededException: 402,
@@ -33,6 +34,7 @@ const STATUS: Readonly<Record<FaultCode, number>> = {
   UnsupportedMediaType: 415,
   NotImplemented: 501,
   UpstreamFault: 502,
+  ServiceUnavailable: 503,
 };
 
 export type ValidationReason =
@@ -50,7 +52,7 @@ export interface FaultDetail {
   readonly resourceId?: string;
   readonly resourceType?: ResourceType;
   readonly retryAfterSeconds?: number;
-  /** Overrides the code's status; only UpstreamFault uses it (502, 503, 504). */
+  /** Overrides the code's status; only UpstreamFault (502, 503, 504) and ServiceUnavailable (507) use it. */
   readonly status?: number;
   /** Unauthenticated only: AWS's own name for it, e.g. InvalidSignatureException, for the API door. */
   readonly exception?: string;
@@ -88,6 +90,16 @@ export function notFound(message: string, resourceType?: ResourceType, resourceI
 
 export function conflict(message: string, resourceType?: ResourceType, resourceId?: string): Fault {
   return new Fault("ConflictException", message, resource(resourceType, resourceId));
+}
+
+/**
+ * The database or the blob store does not answer, or not now: 503, which every client may send again and most do by
+ * themselves. `message` says what is unreachable, and that nothing was recorded or that it is not known.
+ */
+export function unavailable(message: string, retryAfterSeconds = 1, cause?: unknown): Fault {
+  const fault = new Fault("ServiceUnavailable", message, { retryAfterSeconds });
+  if (cause !== undefined) fault.cause = cause;
+  return fault;
 }
 
 function resource(resourceType?: ResourceType, resourceId?: string): FaultDetail {
