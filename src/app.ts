@@ -133,6 +133,10 @@ export async function startApp(config: Config, known: readonly Format[] = FORMAT
     secure: config.publicUrl?.startsWith("https:") ?? false,
     organization: await settingOnce(database, "organization-id", newOrganizationId),
   });
+  database.observe((change) => {
+    generations.apply(change);
+    if (change.of === "everything" || change.of === "identities") identities.forget();
+  });
   const api = createAwsDoor({
     operations,
     deps: { ...deps, registry, publicUrl: config.publicUrl, pagingKey, assetBytesMax: config.assetBytesMax },
@@ -162,7 +166,7 @@ export async function startApp(config: Config, known: readonly Format[] = FORMAT
       formats: doors,
       registry,
       identities,
-      refresh: () => noticeForeignChanges(deps, () => identities.forget()),
+      refresh: () => database.barrier(),
       ready: () => withDeadline(Promise.all([database.probe(), blobs.probe()])),
       metrics,
       audit: audit?.record,
@@ -268,10 +272,6 @@ function startSweeping(deps: RegistryDeps, claims: BlobClaims): NodeJS.Timeout |
     );
   };
   return setInterval(sweep, SWEEP_EVERY_MS).unref();
-}
-
-function noticeForeignChanges({ database, generations }: RegistryDeps, forget: () => void): void {
-  if (generations.observeForeign(database.foreignChanges())) forget();
 }
 
 /** Unique within and between runs, and cheap: a random prefix and a counter. */

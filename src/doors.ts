@@ -19,13 +19,13 @@ import { emptyNote, noteCaller, noteFault, notePlace, withNote } from "./registr
 
 export interface DoorsOptions {
   /** STS, at `POST /`. */
-  readonly sts: (req: IncomingMessage, res: ServerResponse, requestId: string) => Promise<void>;
-  readonly api: (req: IncomingMessage, res: ServerResponse, requestId: string) => Promise<void>;
+  readonly sts: ApiDoor;
+  readonly api: ApiDoor;
   readonly formats: ReadonlyMap<PackageFormat, FormatDoor>;
   readonly registry: Registry;
   readonly identities: Identities;
-  /** Called before each request: notices what other processes changed. */
-  readonly refresh: () => void;
+  /** Called before each request: afterwards what is kept here knows of all that was changed anywhere. See Database.barrier. */
+  readonly refresh: () => Promise<void> | undefined;
   readonly ready: () => Promise<void>;
   readonly metrics: Metrics;
   /** Told of every request at the API and the package managers' doors; undefined: nobody keeps them. */
@@ -34,6 +34,14 @@ export interface DoorsOptions {
   readonly publicUrl: string | undefined;
   readonly newRequestId: () => string;
 }
+
+/** `current` as `refresh` gave it. */
+type ApiDoor = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  requestId: string,
+  current: Promise<void> | undefined,
+) => Promise<void>;
 
 /** The handler of every request. Never throws; every request gets an answer or its connection is cut. */
 export function createDoors(options: DoorsOptions): (req: IncomingMessage, res: ServerResponse) => void {
@@ -51,7 +59,6 @@ export function createDoors(options: DoorsOptions): (req: IncomingMessage, res: 
       if (note.operation !== undefined || note.place !== undefined)
         options.audit?.(audited(req, res, requestId, note, from));
     });
-    options.refresh();
     withNote(note, () => {
       try {
         const pending = route(options, req, res, requestId);
@@ -128,11 +135,11 @@ function route(
   const target = req.url ?? "";
   if (target.startsWith("/v1/")) {
     continueWhenRead(req, res);
-    return options.api(req, res, requestId);
+    return options.api(req, res, requestId, options.refresh());
   }
   if (req.method === "POST" && (target === "/" || target.startsWith("/?"))) {
     continueWhenRead(req, res);
-    return options.sts(req, res, requestId);
+    return options.sts(req, res, requestId, options.refresh());
   }
   switch (target) {
     case "/healthz":
@@ -141,8 +148,12 @@ function route(
       return answerReady(options, res);
     case "/metrics":
       return answerMetrics(options, res);
-    default:
-      return routeFormat(options, req, res, requestId);
+    default: {
+      const current = options.refresh();
+      return current === undefined
+        ? routeFormat(options, req, res, requestId)
+        : current.then(() => routeFormat(options, req, res, requestId));
+    }
   }
 }
 

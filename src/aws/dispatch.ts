@@ -54,7 +54,13 @@ export interface AwsDoorOptions<D> {
   readonly checkOutputs?: boolean;
 }
 
-export type AwsDoor = (req: IncomingMessage, res: ServerResponse, requestId: string) => Promise<void>;
+/** `current` resolves once what is kept here is known to be true; a Fault of it is answered like any other. */
+export type AwsDoor = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  requestId: string,
+  current?: Promise<void>,
+) => Promise<void>;
 
 const BODY_BYTES_MAX = 1024 * 1024;
 
@@ -73,9 +79,10 @@ interface Bound {
 export function createAwsDoor<D>(options: AwsDoorOptions<D>): AwsDoor {
   const model = loadModel();
   const routes = bindOperations(model);
-  return async (req, res, requestId) => {
+  return async (req, res, requestId, current) => {
     let answer: Answer;
     try {
+      await current;
       answer = await answerRequest(options, model, routes, req, requestId);
     } catch (error) {
       if (req.destroyed && !req.complete) return;

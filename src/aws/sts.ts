@@ -28,8 +28,9 @@ export interface Xml {
 
 /** Makes the handler. It never rejects: whatever goes wrong becomes an answer. */
 export function createStsDoor(options: StsDoorOptions): AwsDoor {
-  return async (req, res, requestId) => {
+  return async (req, res, requestId, current) => {
     try {
+      await current;
       send(res, 200, await answer(options, req, requestId), requestId);
     } catch (error) {
       if (req.destroyed && !req.complete) return;

@@ -1,17 +1,17 @@
 // What has changed since a cached answer was made, as integers that a hot path can compare.
 import type { PackageKey } from "../core/coordinates.ts";
 import { packagePath } from "../core/coordinates.ts";
+import type { Change } from "../store/notices.ts";
 
 const PACKAGES_MAX = 100_000;
 
-/** Remembers, per domain and per package name in a domain, the moment of the last change in this process. */
+/** Remembers, per domain and per package name in a domain, the moment of the last change that this process knows of. */
 export class Generations {
   #clock = 1;
   /** Everything cached before this moment is void. */
   #floor = 0;
   readonly #domains = new Map<number, number>();
   readonly #packages = new Map<string, number>();
-  #foreign: number | undefined;
 
   /** Identifies a package name in a domain; compute once, compare often. */
   static packageName(domainId: number, key: PackageKey): string {
@@ -39,12 +39,11 @@ export class Generations {
     this.#packages.set(Generations.packageName(domainId, key), ++this.#clock);
   }
 
-  /** `mark` is Database.foreignChanges(). True when another process changed the database: nothing cached holds any more. */
-  observeForeign(mark: number): boolean {
-    const changed = this.#foreign !== undefined && this.#foreign !== mark;
-    if (changed) this.#floor = ++this.#clock;
-    this.#foreign = mark;
-    return changed;
+  /** Takes in what the database tells. */
+  apply(change: Change): void {
+    if (change.of === "everything") this.#floor = ++this.#clock;
+    else if (change.of === "domain") this.touchDomain(change.domainId);
+    else if (change.of === "package") this.touchPackage(change.domainId, change.key);
   }
 
   /** Now. Take it before reading; what was read holds while nothing relevant changed later than this. */

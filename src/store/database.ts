@@ -2,6 +2,7 @@
 import type { Kysely, Transaction } from "kysely";
 import type { PackageKey } from "../core/coordinates.ts";
 import { migrate } from "./migrations.ts";
+import type { Change } from "./notices.ts";
 import { openPostgres } from "./postgres.ts";
 import type { Schema } from "./schema.ts";
 import { openSqlite } from "./sqlite.ts";
@@ -26,16 +27,28 @@ export interface Database {
   lockDomain(tx: Transaction<Schema>, domainId: number): Promise<void>;
   /** Whether several processes write at a time, so that claiming rows must step over those that another one is claiming. */
   readonly skipsLocked: boolean;
-  /** Number that changes when another process wrote to the database (PostgreSQL: to identities or domains). */
-  foreignChanges(): number;
+  /** `tell` hears what changes under this process's feet: on SQLite what others wrote, on PostgreSQL also what it wrote itself. One listener. */
+  observe(tell: (change: Change) => void): void;
+  /**
+   * After it, the observer was told of everything that was committed, by any process, before it was called. Undefined:
+   * nothing to wait for (SQLite, always). Rejects with a Fault (503) when the database cannot be asked.
+   */
+  barrier(): Promise<void> | undefined;
   /** Resolves when the database answers. */
   probe(): Promise<void>;
   close(): Promise<void>;
 }
 
+export interface DatabaseOptions {
+  /** PostgreSQL: a barrier is skipped when the last one that held began less than so many ms ago. Default 0: never. */
+  readonly stalenessMs?: number;
+}
+
 /** `location`: a `postgres://` URL, or the path of a SQLite file (":memory:" for tests). Migrates before it resolves. */
-export async function openDatabase(location: string): Promise<Database> {
-  const database = /^postgres(ql)?:\/\//.test(location) ? await openPostgres(location) : openSqlite(location);
+export async function openDatabase(location: string, options: DatabaseOptions = {}): Promise<Database> {
+  const database = /^postgres(ql)?:\/\//.test(location)
+    ? await openPostgres(location, options)
+    : openSqlite(location);
   try {
     await migrate(database.read, database.engine);
   } catch (error) {

@@ -10,8 +10,8 @@ import { up as eventsAndAudit } from "./migrations/0005-events-and-audit.ts";
 import { up as webIdentity } from "./migrations/0006-web-identity.ts";
 import { up as assetsOneByOne } from "./migrations/0007-assets-one-by-one.ts";
 import { up as listingIndexes } from "./migrations/0008-listing-indexes.ts";
-import { up as upkeep } from "./migrations/0010-upkeep.ts";
 import { up as preciseNotices } from "./migrations/0009-precise-notices.ts";
+import { up as upkeep } from "./migrations/0010-upkeep.ts";
 import type { Schema } from "./schema.ts";
 
 const MIGRATIONS: Readonly<Record<string, (db: Kysely<unknown>, engine: Engine) => Promise<void>>> = {

@@ -1,90 +1,295 @@
-// What one process changes, another one notices, on both databases.
+// What one process changes, another one is told of, on both databases; and after a barrier nothing is still on its way.
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, connect as dial, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { freshPostgres } from "../../test/databases.ts";
+import type { PackageKey } from "../core/coordinates.ts";
 import type { Database } from "./database.ts";
 import { openDatabase } from "./database.ts";
 import { insertDomain, touchDomain } from "./domains.ts";
 import { insertToken, recordTokenUse, revokeToken } from "./identities.ts";
+import { type Change, listenToChanges, readChange } from "./notices.ts";
+import { deletePackage, insertPackage, touchPackage, updateSettings } from "./packages.ts";
 import { deletePrincipal, insertPrincipal } from "./principals.ts";
+import { deleteRepository, insertRepository } from "./repositories.ts";
 
-const postgres = process.env.PORTCULLIS_TEST_POSTGRES;
+const POSTGRES = process.env.PORTCULLIS_TEST_POSTGRES;
 const engines = [
   { engine: "SQLite", skip: false },
-  { engine: "PostgreSQL", skip: postgres === undefined },
+  { engine: "PostgreSQL", skip: POSTGRES === undefined },
 ];
+const OPEN = { publish: "ALLOW", upstream: "ALLOW" } as const;
+const USER = { account: "000000000000", name: "a", arn: "arn:a", policies: [] };
+const DOMAIN = { owner: "000000000000", name: "d1", encryptionKey: "k", createdAt: 1 };
 
 describe.each(engines.filter(({ skip }) => !skip))("on $engine", ({ engine }) => {
+  const postgres = engine === "PostgreSQL";
   let folder: string;
   let here: Database;
   let there: Database;
+  let told: Change[];
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "portcullis-notices-"));
-    const location = engine === "SQLite" ? join(folder, "db") : await freshPostgres(postgres as string);
+    const location = postgres ? await freshPostgres(POSTGRES as string) : join(folder, "db");
     here = await openDatabase(location);
     there = await openDatabase(location);
+    await here.barrier();
+    told = [];
+    here.observe((change) => told.push(change));
   });
   afterEach(async () => {
     await Promise.all([here.close(), there.close()]);
     await rm(folder, { recursive: true });
   });
 
-  /** Whether `here` notices within a second. */
-  async function notices(change: (database: Database) => Promise<unknown>): Promise<boolean> {
-    const before = here.foreignChanges();
-    await change(there);
-    for (let i = 0; i < 100 && here.foreignChanges() === before; i++)
-      await new Promise((r) => setTimeout(r, 10));
-    return here.foreignChanges() !== before;
+  /** What `here` has been told of a change by the time its barrier holds; SQLite knows only that there was one. */
+  async function hears<T>(change: (db: Database) => Promise<T>, expected: readonly Change[]): Promise<T> {
+    await here.barrier();
+    told.length = 0;
+    const result = await change(there);
+    await here.barrier();
+    expect(told).toEqual(postgres ? expected : [{ of: "everything" }]);
+    return result;
   }
 
-  test("a user, a revoked token, a domain's configuration", async () => {
-    const user = { account: "000000000000", name: "a", arn: "arn:a", policies: [] };
-    let id = 0;
-    expect(await notices((db) => db.write(async (tx) => (id = await insertPrincipal(tx, user, 1))))).toBe(
-      true,
-    );
-    const domain = await there.write((tx) =>
-      insertDomain(tx, { owner: "000000000000", name: "d1", encryptionKey: "k", createdAt: 1 }),
-    );
-    const domainId = domain?.id as number;
+  test("users, revoked tokens, domains, repositories, packages: each told as what it is", async () => {
+    const identities = [{ of: "identities" }] as const;
+    const id = await hears((db) => db.write((tx) => insertPrincipal(tx, USER, 1)), identities);
+    const made = await there.write((tx) => insertDomain(tx, DOMAIN));
+    const domainId = made?.id as number;
     const token = { id: "t", secretHash: "h", domainId, principalId: id, createdAt: 1, expiresAt: 9 };
     await there.write((tx) => insertToken(tx, token));
-    expect(await notices((db) => db.write((tx) => revokeToken(tx, "t", 2)))).toBe(true);
-    expect(await notices((db) => db.write((tx) => touchDomain(tx, domainId)))).toBe(true);
-    expect(await notices((db) => db.write((tx) => deletePrincipal(tx, id)))).toBe(true);
+    await hears((db) => db.write((tx) => revokeToken(tx, "t", 2)), identities);
+    const domain = [{ of: "domain", domainId }] as const;
+    await hears((db) => db.write((tx) => touchDomain(tx, domainId)), domain);
+    const place = { domainId, name: "r", administratorAccount: "0", description: undefined, createdAt: 1 };
+    const repository = (await hears((db) => db.write((tx) => insertRepository(tx, place)), domain)) as number;
+    const key: PackageKey = { format: "npm", namespace: "größe", name: `"quoted" 'name'` };
+    const named = [{ of: "package", domainId, key }] as const;
+    const held = await hears((db) => db.write((tx) => insertPackage(tx, repository, key, OPEN, 1)), named);
+    await hears((db) => db.write((tx) => touchPackage(tx, held.id, 2)), named);
+    await hears((db) => db.write((tx) => updateSettings(tx, held.id, OPEN, 3)), named);
+    await hears((db) => db.write((tx) => deletePackage(tx, held.id)), named);
+    await there.write((tx) => insertPackage(tx, repository, key, OPEN, 1));
+    await hears((db) => db.write((tx) => deleteRepository(tx, repository)), domain);
+    await hears((db) => db.write((tx) => deletePrincipal(tx, id)), identities);
   });
 
-  test("not what it changes itself", async () => {
-    const user = { account: "000000000000", name: "a", arn: "arn:a", policies: [] };
-    const before = here.foreignChanges();
-    const id = await here.write((tx) => insertPrincipal(tx, user, 1));
-    await here.write((tx) => deletePrincipal(tx, id));
-    await new Promise((r) => setTimeout(r, 100));
-    expect(here.foreignChanges()).toBe(before);
+  test.runIf(postgres)("not that a token was made or used: that voids nothing", async () => {
+    const made = await there.write((tx) => insertDomain(tx, DOMAIN));
+    const principalId = await there.write((tx) => insertPrincipal(tx, USER, 1));
+    const ids = { domainId: made?.id as number, principalId };
+    await hears(async (db) => {
+      await db.write((tx) =>
+        insertToken(tx, { id: "t", secretHash: "h", ...ids, createdAt: 1, expiresAt: 9 }),
+      );
+      await db.write((tx) => recordTokenUse(tx, "t", 5));
+    }, []);
   });
 
-  test.runIf(engine === "PostgreSQL")("not that a token was made or used: that voids nothing", async () => {
-    const domain = await there.write((tx) =>
-      insertDomain(tx, { owner: "000000000000", name: "d1", encryptionKey: "k", createdAt: 1 }),
+  test.runIf(postgres)("what was taken back is not told", async () => {
+    await hears(
+      (db) =>
+        db
+          .write(async (tx) => {
+            await insertPrincipal(tx, USER, 1);
+            throw new Error("taken back");
+          })
+          .catch(() => undefined),
+      [],
     );
-    const user = { account: "000000000000", name: "a", arn: "arn:a", policies: [] };
-    const principalId = await there.write((tx) => insertPrincipal(tx, user, 1));
-    await new Promise((r) => setTimeout(r, 100));
-    const before = here.foreignChanges();
-    const token = {
-      id: "t",
-      secretHash: "h",
-      domainId: domain?.id as number,
-      principalId,
-      createdAt: 1,
-      expiresAt: 9,
-    };
-    await there.write((tx) => insertToken(tx, token));
-    await there.write((tx) => recordTokenUse(tx, "t", 5));
-    await new Promise((r) => setTimeout(r, 100));
-    expect(here.foreignChanges()).toBe(before);
+  });
+
+  test.runIf(postgres)(
+    "of many packages in one statement only their domain, and of a name too long for a notice",
+    async () => {
+      const domainId = (await there.write((tx) => insertDomain(tx, DOMAIN)))?.id as number;
+      const place = { domainId, name: "r", administratorAccount: "0", description: undefined, createdAt: 1 };
+      const repository = (await there.write((tx) => insertRepository(tx, place))) as number;
+      const row = (name: string) =>
+        ({
+          repository_id: repository,
+          format: "npm",
+          namespace: "",
+          name,
+          ...OPEN,
+          revision: 1,
+          created_at: 1,
+        }) as const;
+      const rows = Array.from({ length: 101 }, (_, i) => row(`p${i}`));
+      await hears((db) => db.read.insertInto("package").values(rows).execute(), [{ of: "domain", domainId }]);
+      await hears(
+        (db) =>
+          db.read
+            .insertInto("package")
+            .values(row("n".repeat(8_000)))
+            .execute(),
+        [{ of: "domain", domainId }],
+      );
+      await hears(
+        (db) =>
+          db.read
+            .insertInto("package")
+            .values([row("x")])
+            .execute(),
+        [{ of: "package", domainId, key: { format: "npm", namespace: "", name: "x" } }],
+      );
+    },
+  );
+
+  test("after a barrier nothing that was acknowledged before it is unheard, thousands of times", async () => {
+    const domainId = (await there.write((tx) => insertDomain(tx, DOMAIN)))?.id as number;
+    let heard = 0;
+    here.observe(() => heard++);
+    await here.barrier();
+    for (let round = 0; round < 3_000; round++) {
+      const before = heard;
+      await there.write((tx) => touchDomain(tx, domainId));
+      await here.barrier();
+      if (heard === before) expect.fail(`round ${round} was not heard of`);
+    }
   });
 });
+
+test("a notice of another version voids everything", () => {
+  for (const payload of [undefined, "", "public", "[]", "{}", "7", '["something",1]'])
+    expect(readChange(payload)).toEqual({ of: "everything" });
+});
+
+describe.skipIf(POSTGRES === undefined)("over a connection that fails", () => {
+  let url: string;
+  let road: Road;
+  let told: Change[];
+  let writer: pg.Client;
+  beforeEach(async () => {
+    url = await freshPostgres(POSTGRES as string);
+    road = await openRoad(Number(new URL(url).port));
+    writer = new pg.Client(url);
+    await writer.connect();
+    told = [];
+  });
+  afterEach(async () => {
+    await writer.end();
+    await road.close();
+  });
+
+  const listen = (stalenessMs = 0) => {
+    const address = new URL(url);
+    address.port = String(road.port);
+    const connect = () => new pg.Client(address.href);
+    return listenToChanges({ connect, tell: (change) => told.push(change), stalenessMs, answerMs: 300 });
+  };
+  const say = () => writer.query(`notify portcullis, '["identities"]'`);
+
+  test("one barrier is in flight and one waits, however many ask, and each that asked later is a later one", async () => {
+    const notices = await listen();
+    const asked = Array.from({ length: 500 }, () => notices.barrier());
+    await Promise.all(asked);
+    expect(new Set(asked).size).toBe(1);
+    const first = notices.barrier();
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    const second = notices.barrier();
+    expect(second).not.toBe(first);
+    expect(notices.barrier()).toBe(second);
+    await second;
+    await notices.close();
+  });
+
+  test("a lost connection voids everything, and the barrier holds again over a new one", async () => {
+    const notices = await listen();
+    await notices.barrier();
+    told.length = 0;
+    await writer.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()",
+    );
+    await notices.barrier();
+    expect(told).toContainEqual({ of: "everything" });
+    await say();
+    await notices.barrier();
+    expect(told.at(-1)).toEqual({ of: "identities" });
+    await notices.close();
+  });
+
+  test("a connection that hangs is cut, and no barrier holds over it", async () => {
+    const notices = await listen();
+    await notices.barrier();
+    road.hang();
+    told.length = 0;
+    await say();
+    await notices.barrier();
+    expect(told).toContainEqual({ of: "everything" });
+    await notices.close();
+  });
+
+  test("while the database cannot be reached a barrier is refused with 503 and when to come back; then it holds again", async () => {
+    const notices = await listen(60_000);
+    await notices.barrier();
+    expect(notices.barrier()).toBeUndefined();
+    await road.close();
+    await until(() => notices.barrier() !== undefined);
+    await expect(notices.barrier()).rejects.toMatchObject({ status: 503, detail: { retryAfterSeconds: 1 } });
+    told.length = 0;
+    await road.open();
+    await until(
+      () =>
+        notices.barrier()?.then(
+          () => true,
+          () => false,
+        ) ?? true,
+    );
+    expect(told).toContainEqual({ of: "everything" });
+    await notices.close();
+  });
+});
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** A way to the database that can be blocked. */
+interface Road {
+  readonly port: number;
+  /** Connections of now carry nothing more; later ones do. */
+  hang(): void;
+  close(): Promise<void>;
+  open(): Promise<void>;
+}
+
+async function openRoad(target: number): Promise<Road> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let server: Server;
+  const road = {
+    port: 0,
+    hang() {
+      for (const [a, b] of pairs) {
+        a.unpipe();
+        b.unpipe();
+      }
+    },
+    async close() {
+      for (const sockets of pairs) for (const socket of sockets) socket.destroy();
+      if (server.listening) await new Promise((resolve) => server.close(resolve));
+    },
+    async open() {
+      server = createServer((socket) => {
+        const pair = [socket, dial(target, "127.0.0.1")] as const;
+        pairs.add(pair);
+        for (const [from, to] of [pair, pair.toReversed()] as [Socket, Socket][]) {
+          from.pipe(to);
+          from.on("error", () => undefined);
+          from.on("close", () => {
+            to.destroy();
+            pairs.delete(pair);
+          });
+        }
+      });
+      await new Promise<void>((resolve) => server.listen(road.port, "127.0.0.1", resolve));
+      road.port = (server.address() as { port: number }).port;
+    },
+  };
+  await road.open();
+  return road;
+}

@@ -2,18 +2,24 @@
 import type { Transaction } from "kysely";
 import { Kysely, PostgresDialect, sql } from "kysely";
 import { packagePath } from "../core/coordinates.ts";
-import type { Database } from "./database.ts";
+import type { Database, DatabaseOptions } from "./database.ts";
+import type { Change } from "./notices.ts";
 import { listenToChanges } from "./notices.ts";
 import type { Schema } from "./schema.ts";
 
 /** `url`: `postgres://…` as libpq and pg read it. */
-export async function openPostgres(url: string): Promise<Database> {
+export async function openPostgres(url: string, options: DatabaseOptions = {}): Promise<Database> {
   const { default: pg } = await import("pg");
   pg.types.setTypeParser(pg.types.builtins.INT8, Number); // bigint: ids and epoch milliseconds fit a double
   const pool = new pg.Pool({ connectionString: url, max: 16, connectionTimeoutMillis: 10_000 });
   pool.on("error", () => undefined); // an idle connection broke: the pool replaces it, the next query tells
   const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
-  const notices = await listenToChanges(() => new pg.Client({ connectionString: url }), pool);
+  let observer = (_change: Change): void => undefined;
+  const notices = await listenToChanges({
+    connect: () => new pg.Client({ connectionString: url }),
+    tell: (change) => observer(change),
+    stalenessMs: options.stalenessMs ?? 0,
+  });
   const lock = (tx: Transaction<Schema>, domainId: number, name: string) =>
     sql`select pg_advisory_xact_lock(${LOCK_SPACE + domainId}::int, hashtext(${name}))`.execute(tx);
   return {
@@ -28,7 +34,8 @@ export async function openPostgres(url: string): Promise<Database> {
       await sql`select pg_advisory_xact_lock(${LOCK_SPACE}::int, ${domainId}::int)`.execute(tx);
     },
     skipsLocked: true,
-    foreignChanges: () => notices.count(),
+    observe: (tell) => void (observer = tell),
+    barrier: () => notices.barrier(),
     probe: async () => void (await sql`select 1`.execute(kysely)),
     async close() {
       await notices.close();

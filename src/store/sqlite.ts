@@ -5,6 +5,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Transaction } from "kysely";
 import { Kysely, SqliteDialect, sql } from "kysely";
 import type { Database } from "./database.ts";
+import type { Change } from "./notices.ts";
 import type { Schema } from "./schema.ts";
 
 /** `path`: the file, made where there is none, or ":memory:". */
@@ -17,6 +18,10 @@ export function openSqlite(path: string): Database {
   );
   const kysely = new Kysely<Schema>({ dialect: new SqliteDialect({ database: adaptSqlite(db) }) });
   const dataVersion = db.prepare("pragma data_version");
+  /** Changes when another connection, and so another process, wrote; costs a microsecond. */
+  const version = (): number => (dataVersion.get() as { data_version: number }).data_version;
+  let seen = version();
+  let observer = (_change: Change): void => undefined;
   return {
     engine: "sqlite",
     read: kysely,
@@ -24,7 +29,13 @@ export function openSqlite(path: string): Database {
     lockPackage: () => Promise.resolve(), // BEGIN IMMEDIATE already makes it the only writer
     lockDomain: () => Promise.resolve(),
     skipsLocked: false,
-    foreignChanges: () => (dataVersion.get() as { data_version: number }).data_version,
+    observe: (tell) => void (observer = tell),
+    barrier() {
+      const now = version();
+      if (now !== seen) observer({ of: "everything" });
+      seen = now;
+      return undefined;
+    },
     probe: async () => void (await sql`select 1`.execute(kysely)),
     close: () => kysely.destroy(),
   };
