@@ -1,14 +1,19 @@
 // A real PostgreSQL for tests: started as a non-root user on a free port, in a folder that goes away with it.
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
 
 export interface Postgres {
   /** Without a database name; append `/name`. */
   readonly url: string;
+  /** Ends the server and keeps its data: `fast` breaks off what is open, `immediate` is as a crash. */
+  halt(mode: "fast" | "immediate"): Promise<void>;
+  /** Starts it again after `halt`; returns when it takes connections. */
+  resume(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -34,32 +39,25 @@ export async function startPostgres(): Promise<Postgres | undefined> {
   await chmod(folder, 0o777); // PostgreSQL refuses to run as root; as root we run it as nobody
   const data = join(folder, "data");
   const port = await freePort();
-  const run = (program: string, ...args: string[]): void => {
+  const run = async (program: string, ...args: string[]): Promise<void> => {
     const command =
       process.getuid?.() === 0
         ? ["runuser", "-u", "nobody", "--", join(bin, program), ...args]
         : [join(bin, program), ...args];
-    execFileSync(command[0] as string, command.slice(1), {
-      stdio: ["ignore", "ignore", "pipe"],
-      cwd: folder,
-    });
+    await promisify(execFile)(command[0] as string, command.slice(1), { cwd: folder });
   };
-  run("initdb", "-D", data, "-U", "portcullis", "--auth=trust", "--encoding=UTF8", "--no-sync");
-  run(
-    "pg_ctl",
-    "-D",
-    data,
-    "-w",
-    "-l",
-    join(folder, "log"),
-    "-o",
-    `-c listen_addresses=127.0.0.1 -p ${port} -k ${folder} -c fsync=off -c max_connections=200`,
-    "start",
-  );
+  await run("initdb", "-D", data, "-U", "portcullis", "--auth=trust", "--encoding=UTF8", "--no-sync");
+  const options = `-c listen_addresses=127.0.0.1 -p ${port} -k ${folder} -c fsync=off -c max_connections=200`;
+  const resume = (): Promise<void> =>
+    run("pg_ctl", "-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start");
+  await resume();
   return {
     url: `postgres://portcullis@127.0.0.1:${port}`,
+    halt: (mode) => run("pg_ctl", "-D", data, "-m", mode, "stop"),
+    resume,
     async stop() {
-      run("pg_ctl", "-D", data, "-m", "immediate", "stop");
+      if (existsSync(join(data, "postmaster.pid")))
+        await run("pg_ctl", "-D", data, "-m", "immediate", "stop");
       await rm(folder, { recursive: true, force: true });
     },
   };
