@@ -8,6 +8,7 @@ import { operations } from "./aws/operations/index.ts";
 import { createStsDoor } from "./aws/sts.ts";
 import type { BlobStore } from "./blobs/blob-store.ts";
 import { createDiskStore } from "./blobs/disk.ts";
+import type { Seat } from "./cluster/seat.ts";
 import type { Config } from "./config.ts";
 import { createConnections } from "./connections.ts";
 import type { PackageFormat } from "./core/coordinates.ts";
@@ -62,17 +63,26 @@ const UPSTREAM_ABSENT_TTL_MS = 15_000;
 const UPSTREAM_FAILURE_TTL_MS = 4_000;
 const READY_TIMEOUT_MS = 5_000;
 
-/** Starts everything; resolves once requests are served. Rejects, with nothing left open, when something cannot be had. */
-export async function startApp(config: Config, known: readonly Format[] = FORMATS): Promise<App> {
+/**
+ * Starts everything; resolves once requests are served. Rejects, with nothing left open, when something cannot be had.
+ * `seat` is this process's among several that serve together; the first of them alone does what must be done once.
+ */
+export async function startApp(
+  config: Config,
+  known: readonly Format[] = FORMATS,
+  seat?: Pick<Seat, "index" | "first" | "metrics">,
+): Promise<App> {
   const now = Date.now;
-  const log = createLog(config.logLevel);
+  const log = createLog(config.logLevel, seat && { worker: seat.index });
+  const leads = seat === undefined || seat.index === 0;
   await mkdir(config.data, { recursive: true, mode: 0o700 });
 
   const database = await openDatabase(config.database ?? join(config.data, "portcullis.sqlite"));
   if (await ensureAdministrator(database, config.account, join(config.data, "credentials"), now())) {
     log.info({ file: join(config.data, "credentials") }, "first start: wrote the administrator's access key");
   }
-  if (config.identities !== undefined) await applyIdentities(database, config.identities, config, log);
+  if (config.identities !== undefined && leads && seat?.first !== false)
+    await applyIdentities(database, config.identities, config, log);
   await deleteExpiredTokens(database.read, now());
   const pagingKey = Buffer.from(
     await settingOnce(database, "paging-key", () => randomBytes(32).toString("base64")),
@@ -87,6 +97,8 @@ export async function startApp(config: Config, known: readonly Format[] = FORMAT
     timeoutMs: config.upstreamTimeoutMs,
     failureTtlMs: UPSTREAM_FAILURE_TTL_MS,
     cacheBytesMax: config.upstreamCacheBytes,
+    shared: seat !== undefined,
+    trims: leads,
     log,
   });
   const connections = createConnections({
@@ -94,6 +106,7 @@ export async function startApp(config: Config, known: readonly Format[] = FORMAT
     file: join(config.data, "upstreams.json"),
     discoverQuickly,
     discoverByAsking,
+    leads,
     log,
   });
 
@@ -149,7 +162,7 @@ export async function startApp(config: Config, known: readonly Format[] = FORMAT
     deps: { ...deps, secure: config.publicUrl?.startsWith("https:") ?? false, issuers },
     log,
   });
-  const metrics = createMetrics();
+  const metrics = createMetrics(seat?.metrics);
   const audit =
     config.audit === "off"
       ? undefined
@@ -178,11 +191,13 @@ export async function startApp(config: Config, known: readonly Format[] = FORMAT
   );
   await connections.ready;
   const address = await server.listen(config.listen.host, config.listen.port);
-  const sweep = startSweeping(deps, claims);
+  const sweep = leads ? startSweeping(deps, claims) : undefined;
   const useRecord = startRecordingUse(deps, identities);
   const giveUpMs = config.webhookDays * DAY_MS;
-  const dispatcher = startDispatcher({ database, region: config.region, log, now, giveUpMs });
-  tellDeliveries(metrics, dispatcher);
+  const dispatcher = leads
+    ? startDispatcher({ database, region: config.region, log, now, giveUpMs })
+    : undefined;
+  if (dispatcher !== undefined) tellDeliveries(metrics, dispatcher);
   log.info({ address, data: config.data, database: database.engine }, "serving");
 
   return {
@@ -190,7 +205,7 @@ export async function startApp(config: Config, known: readonly Format[] = FORMAT
     async close(graceMs) {
       clearInterval(sweep);
       clearInterval(useRecord);
-      await Promise.all([server.close(graceMs), dispatcher.close(Math.min(graceMs, DELIVERY_GRACE_MS))]);
+      await Promise.all([server.close(graceMs), dispatcher?.close(Math.min(graceMs, DELIVERY_GRACE_MS))]);
       await connections.close();
       await registry.settled();
       await audit?.close();

@@ -1,5 +1,6 @@
 // Flags, environment, file, default → one Config, once; every setting with its unit; unknown keys refused by name.
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import * as v from "valibot";
 import { ACCOUNT_ID, EXTERNAL_CONNECTIONS } from "./core/coordinates.ts";
@@ -12,6 +13,8 @@ export interface Config {
   readonly database: string | undefined;
   /** `s3://bucket/prefix`, or undefined for the data folder. */
   readonly blobs: string | undefined;
+  /** Processes that serve; 1: this one alone. */
+  readonly workers: number;
   readonly account: string;
   readonly region: string;
   /** Without a trailing slash; undefined: as the request's Host says. */
@@ -62,6 +65,11 @@ export const SETTINGS: readonly Setting[] = [
   },
   { name: "database", argument: "URL", help: "postgres://… instead of the embedded SQLite" },
   { name: "blobs", argument: "URL", help: "s3://bucket/prefix instead of the data folder" },
+  {
+    name: "workers",
+    argument: "N|auto",
+    help: "processes that serve, auto: one per core; memory for caches is divided among them (default 1)",
+  },
   {
     name: "account",
     argument: "ID",
@@ -147,6 +155,7 @@ export function loadConfig(flags: Flags, env: NodeJS.ProcessEnv, cwd: string): C
       optionalUrl(/^s3:\/\/[^/]+/, "must be s3://bucket or s3://bucket/prefix"),
       undefined,
     ),
+    workers: read("workers", WORKERS, 1),
     account: read(
       "account",
       v.pipe(v.string(), v.regex(ACCOUNT_ID, "must be twelve digits")),
@@ -196,6 +205,14 @@ function constantCase(name: string): string {
 }
 
 const COUNT = v.pipe(v.string(), v.regex(/^[0-9]{1,15}$/, "must be a whole number"), v.transform(Number));
+
+const WORKERS_MAX = 256;
+
+const WORKERS = v.pipe(
+  v.string(),
+  v.regex(/^(auto|[1-9][0-9]{0,2})$/, `must be a number from 1 to ${WORKERS_MAX}, or auto`),
+  v.transform((text) => Math.min(text === "auto" ? availableParallelism() : Number(text), WORKERS_MAX)),
+);
 
 const LISTEN = v.pipe(
   v.string(),

@@ -1,5 +1,6 @@
 // Where each external connection's registry is: configured, else remembered in the data folder, else found on this machine once.
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { access, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import type { Log } from "./core/log.ts";
 import type { Discovered } from "./upstream/discovery.ts";
 import type { Connection } from "./upstream/upstream.ts";
@@ -12,6 +13,8 @@ export interface ConnectionsOptions {
   /** What the machine's own package managers are set to use: first what files say, then what they answer when asked. */
   readonly discoverQuickly: () => Discovered;
   readonly discoverByAsking: () => Promise<Readonly<Record<string, string>>>;
+  /** Of several processes over one folder, the one that looks and writes; the others wait for what it finds. */
+  readonly leads: boolean;
   readonly log: Log;
 }
 
@@ -28,6 +31,8 @@ export interface Connections {
  * On the first start the file is written with what was found, so that a company's mirrors are followed and can be seen
  * and changed; afterwards only the file is read. Slow answers are added when they come; the start does not wait for
  * them, a look-up through such a connection does. Credentials found beside the settings are used and never written.
+ * While the slow ones are asked, a mark lies beside the file: other processes wait for its end, and a process that was
+ * ended meanwhile asks again at its next start.
  */
 export function createConnections(options: ConnectionsOptions): Connections {
   const { authorizations, urls: quick } = options.discoverQuickly();
@@ -60,29 +65,63 @@ interface Remembered {
 }
 
 async function remember(
-  { file, discoverByAsking, log }: ConnectionsOptions,
+  { file, discoverByAsking, leads, log }: ConnectionsOptions,
   quick: Urls,
   isClosed: () => boolean,
 ): Promise<Remembered> {
   const writing = { now: Promise.resolve() };
-  const text = await readFile(file, "utf8").catch(() => undefined);
-  if (text !== undefined) return { urls: parse(text, file, log), later: Promise.resolve({}), writing };
-  await write(file, quick);
+  const read = async () => readFile(file, "utf8").catch(() => undefined);
+  const text = await read();
+  const known = text === undefined ? undefined : parse(text, file, log);
+  if (known !== undefined && !(await isMarked(file)))
+    return { urls: known, later: Promise.resolve({}), writing };
+  if (!leads)
+    return {
+      urls: known ?? {},
+      later: othersAnswer(file, async () => parse((await read()) ?? "{}", file, log)),
+      writing,
+    };
+  await writeFile(markOf(file), "", { mode: 0o600 });
+  if (known === undefined) await write(file, quick);
   const later = discoverByAsking().then(async (asked) => {
-    const urls = { ...asked, ...quick };
+    const urls = { ...asked, ...(known ?? quick) };
     if (isClosed()) return urls;
-    writing.now = write(file, urls).then(
-      () =>
-        log.info(
-          { connections: Object.keys(urls) },
-          "wrote upstreams.json from the settings of this machine's package managers",
-        ),
-      (error: unknown) => log.warn({ error: String(error) }, "upstreams.json could not be completed"),
-    );
+    writing.now = write(file, urls)
+      .then(() => rm(markOf(file), { force: true }))
+      .then(
+        () =>
+          log.info(
+            { connections: Object.keys(urls) },
+            "wrote upstreams.json from the settings of this machine's package managers",
+          ),
+        (error: unknown) => log.warn({ error: String(error) }, "upstreams.json could not be completed"),
+      );
     await writing.now;
     return urls;
   });
-  return { urls: quick, later, writing };
+  return { urls: known ?? quick, later, writing };
+}
+
+function markOf(file: string): string {
+  return `${file}.asking`;
+}
+
+function isMarked(file: string): Promise<boolean> {
+  return access(markOf(file)).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Longer than asking takes; whoever asked has ended if the mark still stands. */
+const ASKED_MS = 15_000;
+const LOOK_EVERY_MS = 100;
+
+async function othersAnswer(file: string, read: () => Promise<Urls>): Promise<Urls> {
+  const until = Date.now() + ASKED_MS;
+  while (Date.now() < until && (await isMarked(file)))
+    await setTimeout(LOOK_EVERY_MS, undefined, { ref: false });
+  return read();
 }
 
 async function write(file: string, urls: Urls): Promise<void> {

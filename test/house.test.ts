@@ -53,8 +53,9 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   "formats/*": ["core", "archives", "registry", "formats", "http", "blobs (type)"],
   aws: ["core", "registry", "store", "identity", "http", "blobs (type)", "formats (type)"],
   http: ["core"],
+  cluster: ["core", "http"],
   events: ["core", "store", "registry (type)"],
-  cli: ["core", "store", "identity", "events", "hall"],
+  cli: ["core", "store", "identity", "events", "cluster", "http", "hall"],
 };
 
 test("every room imports only what the house allows it", () => {

@@ -1,10 +1,6 @@
-// `portcullis serve`: reads the configuration, starts the server, prints the ready line, and ends in order on SIGTERM.
+// `portcullis serve`: reads the configuration, starts the server or its workers, and prints the ready line.
 import { Command } from "commander";
-import { startApp } from "../app.ts";
-import { ConfigError, type Flags, loadConfig, SETTINGS } from "../config.ts";
-
-/** How long requests in flight may take after SIGTERM (contract, Start). */
-const SHUTDOWN_GRACE_MS = 30_000;
+import { type Config, ConfigError, type Flags, loadConfig, SETTINGS } from "../config.ts";
 
 export function serveCommand(): Command {
   const command = new Command("serve")
@@ -34,32 +30,21 @@ function kebabKeys(options: Record<string, string | string[]>): Flags {
 }
 
 async function serve(flags: Flags): Promise<void> {
-  let app: Awaited<ReturnType<typeof startApp>>;
-  try {
-    app = await startApp(loadConfig(flags, process.env, process.cwd()));
-  } catch (error) {
-    process.stderr.write(
-      `portcullis: ${error instanceof ConfigError ? error.message : startFailure(error)}\n`,
-    );
-    process.exit(error instanceof ConfigError ? 2 : 1);
-  }
-  process.stdout.write(`listening on http://${app.address.host}:${app.address.port}\n`);
-  const stop = (): void => {
-    app.close(SHUTDOWN_GRACE_MS).then(
-      () => process.exit(0),
-      (error: unknown) => {
-        process.stderr.write(`portcullis: stopping failed: ${String(error)}\n`);
-        process.exit(1);
-      },
-    );
-  };
-  process.once("SIGTERM", stop);
-  process.once("SIGINT", stop);
+  const config = settings(flags);
+  if (config.workers > 1) return (await import("./workers.ts")).serveWithWorkers(config);
+  const { runServer } = await import("./run.ts");
+  const { address, end } = await runServer(config);
+  process.stdout.write(`listening on http://${address.host}:${address.port}\n`);
+  process.once("SIGTERM", end);
+  process.once("SIGINT", end);
 }
 
-function startFailure(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return code === "EADDRINUSE"
-    ? "the address is in use; choose another with --listen HOST:PORT"
-    : `could not start: ${message}`;
+function settings(flags: Flags): Config {
+  try {
+    return loadConfig(flags, process.env, process.cwd());
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`portcullis: ${error.message}\n`);
+    process.exit(2);
+  }
 }

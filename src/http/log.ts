@@ -3,10 +3,11 @@ import { pino } from "pino";
 
 export type ServerLog = pino.Logger;
 
-export function createLog(level: string): ServerLog {
+/** `base` is part of every line. */
+export function createLog(level: string, base: Readonly<Record<string, unknown>> = {}): ServerLog {
   const options: pino.LoggerOptions = {
     level,
-    base: null,
+    base,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     // Secrets never reach a log, whoever logs a request by mistake.

@@ -11,10 +11,17 @@ export interface Metrics {
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
+/** All numbers of one process at a moment, as prom-client tells them. */
+export type Snapshot = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
+
+/** Given a process's own numbers, the page of it and all that serve beside it. */
+export type SharedPage = (own: () => Promise<Snapshot>) => () => Promise<string>;
+
 const METHODS = new Set(["GET", "HEAD", "PUT", "POST", "DELETE"]);
 
-export function createMetrics(): Metrics {
+export function createMetrics(shared?: SharedPage): Metrics {
   const registry = new Registry();
+  const page = shared?.(() => registry.getMetricsAsJSON()) ?? (() => registry.metrics());
   collectDefaultMetrics({ register: registry });
   const requests = new Counter({
     name: "portcullis_http_requests_total",
@@ -65,7 +72,7 @@ export function createMetrics(): Metrics {
       });
     },
     async render() {
-      return { contentType: registry.contentType, body: await registry.metrics() };
+      return { contentType: registry.contentType, body: await page() };
     },
   };
 }

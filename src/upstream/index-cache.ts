@@ -50,6 +50,8 @@ export function createIndexCache(
     };
   };
 
+  const isFresh = ({ checkedAt }: IndexNote) => options.now() < checkedAt + options.freshnessMs;
+
   const absentIndex = (checkedAt: number): Index => ({
     state: "absent",
     checkedAt,
@@ -79,6 +81,9 @@ export function createIndexCache(
   const refresh = async (request: IndexRequest, url: string, key: string): Promise<Index> => {
     const store = await openStore();
     const note = await store.recheck(key);
+    // Another process may have asked meanwhile.
+    if (note?.document !== undefined && request.revalidate !== true && isFresh(note))
+      return indexOf(store, key, note);
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(new TimeLimit("a document took too long")), options.timeoutMs);
     const receive = async () => {

@@ -48,6 +48,8 @@ export interface IndexStore {
 
 const REPLACED_GRACE_MS = 600_000;
 const SWEEP_AFTER_MS = 15_000;
+/** What the other processes wrote is counted so often. */
+const SHARED_SWEEP_EVERY_MS = 60_000;
 /** Notes in memory; each is some hundred bytes. */
 const NOTES_MAX = 20_000;
 /** Most documents are smaller and are written in one go. */
@@ -61,20 +63,35 @@ export function indexKey(connection: string, url: string, path: string, accept: 
     .slice(0, 40);
 }
 
+/** How a folder is shared between the processes that use it at a time. */
+export interface FolderUse {
+  /** Other processes write here too: what is remembered is held against the folder each time. */
+  readonly shared: boolean;
+  /** This process keeps the folder within its bytes; of several, one does. */
+  readonly trims: boolean;
+}
+
+const ALONE: FolderUse = { shared: false, trims: true };
+
 /** `bytesMax` bounds all documents together; the ones checked longest ago go first. */
-export async function createIndexStore(folder: string, bytesMax: number): Promise<IndexStore> {
+export async function createIndexStore(
+  folder: string,
+  bytesMax: number,
+  { shared, trims }: FolderUse = ALONE,
+): Promise<IndexStore> {
   const staging = join(folder, "staging");
-  await rm(staging, { recursive: true, force: true });
   await mkdir(staging, { recursive: true });
+  await removeLeftovers(staging, shared ? STAGED_MS_MAX : 0);
   const notes = new Map<string, IndexNote>();
   const made = new Set<string>();
   const timers = new Set<NodeJS.Timeout>();
-  const space = createSpace(folder, bytesMax, (key) => notes.delete(key));
+  const space = createSpace(folder, trims ? bytesMax : Number.POSITIVE_INFINITY, (key) => notes.delete(key));
+  const birth = Date.now().toString(36); // ids of processes come again
   let staged = 0;
 
   const folderOf = (key: string) => join(folder, key.slice(0, 2));
   const fileOf = (key: string, { name }: ReceivedDocument) => join(folderOf(key), name);
-  const nextStaging = () => join(staging, `${process.pid}-${++staged}`);
+  const nextStaging = () => join(staging, `${process.pid}-${birth}-${++staged}`);
 
   const later = (work: () => Promise<unknown>, delayMs: number) => {
     const timer = setTimeout(() => {
@@ -83,7 +100,12 @@ export async function createIndexStore(folder: string, bytesMax: number): Promis
     }, delayMs).unref();
     timers.add(timer);
   };
-  later(() => space.sweep(), SWEEP_AFTER_MS);
+  const sweep = async (): Promise<void> => {
+    if (shared) later(sweep, SHARED_SWEEP_EVERY_MS);
+    await removeLeftovers(staging, STAGED_MS_MAX);
+    await space.sweep(shared);
+  };
+  if (trims) later(sweep, SWEEP_AFTER_MS);
 
   const makeFolder = async (key: string) => {
     if (made.has(key.slice(0, 2))) return;
@@ -98,6 +120,8 @@ export async function createIndexStore(folder: string, bytesMax: number): Promis
     if (notes.size > NOTES_MAX && oldest !== undefined) notes.delete(oldest);
   };
 
+  const noteFile = (key: string) => join(folderOf(key), `${key}.json`);
+
   const check = async (key: string, note: IndexNote | undefined) => {
     const document = note?.document;
     notes.delete(key);
@@ -110,10 +134,14 @@ export async function createIndexStore(folder: string, bytesMax: number): Promis
   return {
     fileOf,
     async find(key) {
-      return notes.get(key) ?? (await check(key, await readNote(join(folderOf(key), `${key}.json`))));
+      const known = notes.get(key);
+      if (known !== undefined && !shared) return known;
+      const whole = known && (await check(key, known));
+      return whole ?? (await check(key, await readNote(noteFile(key))));
     },
     async recheck(key) {
-      return await check(key, notes.get(key) ?? (await readNote(join(folderOf(key), `${key}.json`))));
+      const known = shared ? undefined : notes.get(key);
+      return await check(key, known ?? (await readNote(noteFile(key))));
     },
     async receive(key, body, gzip, documentBytesMax) {
       await makeFolder(key);
@@ -134,20 +162,32 @@ export async function createIndexStore(folder: string, bytesMax: number): Promis
       const replaced = notes.get(key)?.document;
       const path = nextStaging();
       await writeFile(path, JSON.stringify(note));
-      await rename(path, join(folderOf(key), `${key}.json`));
+      await rename(path, noteFile(key));
       remember(key, note);
       await space.use(key, note.document?.size ?? 0);
       if (replaced === undefined || replaced.name === note.document?.name) return;
       const file = fileOf(key, replaced);
-      later(
-        () => (notes.get(key)?.document?.name === replaced.name ? Promise.resolve() : unlink(file)),
-        REPLACED_GRACE_MS,
-      );
+      later(async () => {
+        const { document } = (await readNote(noteFile(key))) ?? {};
+        if (document?.name !== replaced.name) await unlink(file);
+      }, REPLACED_GRACE_MS);
     },
     async close() {
       for (const timer of timers) clearTimeout(timer);
     },
   };
+}
+
+/** Nothing is under way for so long. */
+const STAGED_MS_MAX = 10 * 60_000;
+
+/** What ended processes left half written; what the others are writing stays. */
+async function removeLeftovers(staging: string, ageMs: number): Promise<void> {
+  const before = Date.now() - ageMs;
+  for (const name of await readdir(staging)) {
+    const info = await stat(join(staging, name)).catch(() => undefined);
+    if (info !== undefined && info.mtimeMs <= before) await rm(join(staging, name), { force: true });
+  }
 }
 
 async function readNote(path: string): Promise<IndexNote | undefined> {
@@ -238,9 +278,10 @@ function createSpace(folder: string, bytesMax: number, forget: (key: string) => 
       sizes.set(key, size);
       if (total > bytesMax) await makeRoom();
     },
-    async sweep() {
+    /** Counts what is there; where others write too, that alone is true. */
+    async sweep(shared: boolean) {
       const found = await listDocuments(folder, Date.now() - REPLACED_GRACE_MS);
-      const current = sizes;
+      const current = shared ? new Map<string, number>() : sizes;
       sizes = new Map([...found.filter(([key]) => !current.has(key)), ...current]);
       total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
       await makeRoom();

@@ -34,6 +34,10 @@ export interface UpstreamOptions {
   readonly indexBytesMax?: number;
   /** All documents on disk together. Default 2 GiB. */
   readonly cacheBytesMax?: number;
+  /** Whether other processes use the directory at the same time. Default false. */
+  readonly shared?: boolean;
+  /** Whether this one keeps it within its bytes. Default true. */
+  readonly trims?: boolean;
   /** PEM file of authorities to trust besides Node's own and NODE_EXTRA_CA_CERTS. Default: SSL_CERT_FILE. */
   readonly caFile?: string;
   /** For proxies and SSL_CERT_FILE. Default: the process's. */
@@ -60,7 +64,10 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const pauses = createPauses(options.failureTtlMs ?? 5_000, now, options.log);
   let store: Promise<IndexStore> | undefined;
   const openStore = () =>
-    (store ??= createIndexStore(options.directory, options.cacheBytesMax ?? 2 * 1024 ** 3));
+    (store ??= createIndexStore(options.directory, options.cacheBytesMax ?? 2 * 1024 ** 3, {
+      shared: options.shared ?? false,
+      trims: options.trims ?? true,
+    }));
   const cache = createIndexCache(
     {
       freshnessMs: options.freshnessMs ?? 300_000,
