@@ -21,12 +21,17 @@ export async function ensureAdministrator(
   const given = await readKey(credentialsFile);
   const key = given ?? newKey();
   if (given === undefined) await writeKey(credentialsFile, key);
-  const first = await database.write((tx) => insertFirst(tx, account, key, now));
+  const first = await database.write(async (tx) => {
+    await database.lockDomain(tx, NO_DOMAIN); // nodes that start together ask one after another
+    return insertFirst(tx, account, key, now);
+  });
   // Another node was first: a key of ours would open nothing.
   if (!first && given === undefined && (await readKey(credentialsFile))?.id === key.id)
     await rm(credentialsFile);
   return first;
 }
+
+const NO_DOMAIN = 0;
 
 async function insertFirst(tx: Queries, account: string, key: Key, now: number): Promise<boolean> {
   if ((await countPrincipals(tx)) > 0) return false;

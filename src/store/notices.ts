@@ -1,7 +1,7 @@
 // Listens to what every process changes in a shared PostgreSQL database, and proves on demand that nothing said so far is still unheard.
 import type { Client } from "pg";
 import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
-import { Fault } from "../core/faults.ts";
+import { type Fault, unavailable } from "../core/faults.ts";
 
 /** What is no longer true of what a process keeps in memory. */
 export type Change =
@@ -164,10 +164,8 @@ function cut(client: Client): void {
 }
 
 function unreachable(): Fault {
-  return new Fault(
-    "UpstreamFault",
+  return unavailable(
     "The database cannot be reached, so it cannot be told whether what is known here is still true. Send the request again in a moment.",
-    { status: 503, retryAfterSeconds: 1 },
   );
 }
 
