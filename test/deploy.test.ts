@@ -96,8 +96,8 @@ describe("Kubernetes", () => {
   const manifests = kustomization.resources.flatMap((file) =>
     parseAllDocuments(read(`kubernetes/${file}`)).map((document) => document.toJS() as Manifest),
   );
-  const of = <T>(kind: string): T => manifests.find((manifest) => manifest.kind === kind) as T;
-  const { spec } = of<{ spec: DeploymentSpec }>("Deployment");
+  const of = (kind: string): unknown => manifests.find((manifest) => manifest.kind === kind);
+  const { spec } = of("Deployment") as { spec: DeploymentSpec };
   const [container] = spec.template.spec.containers;
 
   interface DeploymentSpec {
@@ -133,10 +133,10 @@ describe("Kubernetes", () => {
   });
 
   test("labels, ports, volumes and budgets fit together", () => {
-    const budget = of<{ spec: { maxUnavailable: number; selector: { matchLabels: object } } }>(
-      "PodDisruptionBudget",
-    );
-    const service = of<{ spec: { selector: object; ports: { targetPort: string }[] } }>("Service");
+    const budget = of("PodDisruptionBudget") as {
+      spec: { maxUnavailable: number; selector: { matchLabels: object } };
+    };
+    const service = of("Service") as { spec: { selector: object; ports: { targetPort: string }[] } };
     expect(spec.template.metadata.labels).toMatchObject(spec.selector.matchLabels);
     expect(budget.spec.selector.matchLabels).toEqual(spec.selector.matchLabels);
     expect(service.spec.selector).toEqual(spec.selector.matchLabels);
@@ -152,7 +152,9 @@ describe("Kubernetes", () => {
   });
 
   test("the ingress lets every door in and keeps the metrics inside", async () => {
-    const { spec: ingress } = of<{ spec: { rules: { http: { paths: { path: string }[] } }[] } }>("Ingress");
+    const { spec: ingress } = of("Ingress") as {
+      spec: { rules: { http: { paths: { path: string }[] } }[] };
+    };
     const paths = ingress.rules[0]?.http.paths.map(({ path }) => path);
     const formats = readdirSync(join(ROOT, "src/formats"), { withFileTypes: true })
       .filter((entry) => entry.isDirectory() && existsSync(join(entry.parentPath, entry.name, "index.ts")))
