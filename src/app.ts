@@ -77,7 +77,9 @@ export async function startApp(
   const leads = seat === undefined || seat.index === 0;
   await mkdir(config.data, { recursive: true, mode: 0o700 });
 
-  const database = await openDatabase(config.database ?? join(config.data, "portcullis.sqlite"));
+  const database = await openDatabase(config.database ?? join(config.data, "portcullis.sqlite"), {
+    stalenessMs: config.stalenessMs,
+  });
   if (await ensureAdministrator(database, config.account, join(config.data, "credentials"), now())) {
     log.info({ file: join(config.data, "credentials") }, "first start: wrote the administrator's access key");
   }

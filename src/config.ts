@@ -11,6 +11,8 @@ export interface Config {
   readonly data: string;
   /** `postgres://…`, or undefined for SQLite in the data folder. */
   readonly database: string | undefined;
+  /** PostgreSQL: how old what a node knows may be; 0: every request sees all that was committed before it came. */
+  readonly stalenessMs: number;
   /** `s3://bucket/prefix`, or undefined for the data folder. */
   readonly blobs: string | undefined;
   /** Processes that serve; 1: this one alone. */
@@ -64,6 +66,11 @@ export const SETTINGS: readonly Setting[] = [
     help: "where an external connection's public registry is reached, e.g. public:npmjs=URL; repeatable",
   },
   { name: "database", argument: "URL", help: "postgres://… instead of the embedded SQLite" },
+  {
+    name: "staleness-ms",
+    argument: "MS",
+    help: "with PostgreSQL: how long a node may miss what another one changed; 0 asks the database before each request (default 0)",
+  },
   { name: "blobs", argument: "URL", help: "s3://bucket/prefix instead of the data folder" },
   {
     name: "workers",
@@ -150,6 +157,7 @@ export function loadConfig(flags: Flags, env: NodeJS.ProcessEnv, cwd: string): C
     listen: read("listen", LISTEN, { host: "127.0.0.1", port: 8484 }),
     data: resolve(cwd, text("data") ?? "data"),
     database: read("database", optionalUrl(/^postgres(ql)?:\/\//, "must be a postgres:// URL"), undefined),
+    stalenessMs: read("staleness-ms", COUNT, 0),
     blobs: read(
       "blobs",
       optionalUrl(/^s3:\/\/[^/]+/, "must be s3://bucket or s3://bucket/prefix"),
