@@ -19,13 +19,30 @@ export interface PlaceOptions {
   readonly account?: string;
 }
 
+/** A place with its bytes. */
+export interface BlobPlaceOptions extends Omit<PlaceOptions, "account"> {
+  readonly blobs?: string;
+}
+
 /** The options that say where; as `serve` understands them. */
 export function withPlace(command: Command): Command {
+  return withRows(command).option("--account <ID>", "account, twelve digits (default: the server's)");
+}
+
+/** For commands on rows and bytes alike. */
+export function withBlobs(command: Command): Command {
+  return withRows(command).option("--blobs <URL>", "s3://bucket/prefix instead of the data folder");
+}
+
+function withRows(command: Command): Command {
   return command
     .option("--data <DIR>", "data folder (default ./data)")
     .option("--database <URL>", "postgres://… instead of the embedded SQLite")
-    .option("--config <FILE>", "JSON file with the settings of serve")
-    .option("--account <ID>", "account, twelve digits (default: the server's)");
+    .option("--config <FILE>", "JSON file with the settings of serve");
+}
+
+export function readConfig({ data, database, blobs, config }: BlobPlaceOptions): Config {
+  return loadConfig({ data, database, blobs, config }, process.env, process.cwd());
 }
 
 /** Opens the database, beside a running server or before its first start, and closes it when `work` is done. */

@@ -18,6 +18,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   credential: async () => (await import("./credential.ts")).credentialCommand(),
   webhook: async () => (await import("./webhook.ts")).webhookCommand(),
   journal: async () => (await import("./journal.ts")).journalCommand(),
+  backup: async () => (await import("./backup.ts")).backupCommand(),
+  restore: async () => (await import("./restore.ts")).restoreCommand(),
+  migrate: async () => (await import("./migrate.ts")).migrateCommand(),
 };
 
 const program = new Command("portcullis")

@@ -1,6 +1,9 @@
 // The server's own secrets and marks, one row each.
 import type { Database, Queries } from "./database.ts";
 
+/** Its row marks a database that a move or a restore has half filled: nothing else may use it, and it is never carried. */
+export const UNFINISHED_MOVE = "moving";
+
 export async function readSetting(db: Queries, key: string): Promise<string | undefined> {
   const row = await db.selectFrom("server_setting").select("value").where("key", "=", key).executeTakeFirst();
   return row?.value;

@@ -1,0 +1,125 @@
+// Reading PostgreSQL for a snapshot: one REPEATABLE READ transaction on a connection of its own, rows through a cursor.
+import type { Client, types as Types } from "pg";
+import type { Row } from "./rows.ts";
+import type { Reader } from "./snapshot.ts";
+import type { Described } from "./tables.ts";
+import { kindOf, LEFT_BEHIND } from "./tables.ts";
+
+const ROWS_AT_ONCE = 256;
+const FIRST_ROWS = 16;
+/** How much of a table may be in memory at a time, as far as the rows before tell how large the next ones are. */
+const BYTES_AT_ONCE = 8 * 1024 * 1024;
+
+export async function openPostgresReader(url: string): Promise<Reader> {
+  const { default: pg } = await import("pg");
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: "portcullis moving",
+    types: { getTypeParser: typeParsers(pg.types) } as never,
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+  });
+  await client.connect();
+  client.on("error", () => undefined); // the next query tells
+  try {
+    await client.query(
+      "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = 0",
+    );
+    await client.query("begin transaction isolation level repeatable read read only");
+    await client.query("select 1"); // the snapshot is taken by the first query
+  } catch (error) {
+    await client.end();
+    throw error;
+  }
+  return {
+    name: withoutPassword(url),
+    describe: () => describe(client),
+    sequences: () => sequences(client),
+    stream: (query) => stream(client, query),
+    sortable: (name, isText) => (isText ? `${name} collate "C"` : name),
+    close: () => client.end(),
+  };
+}
+
+export function withoutPassword(url: string): string {
+  const parsed = new URL(url);
+  parsed.password = "";
+  parsed.searchParams.delete("password");
+  return parsed.href;
+}
+
+/** Whole numbers as numbers, whatever the process has set for all others. */
+function typeParsers(types: typeof Types) {
+  return (oid: number, format: unknown) =>
+    oid === types.builtins.INT8 && format !== "binary"
+      ? Number
+      : types.getTypeParser(oid as never, format as never);
+}
+
+const COLUMNS = `
+  select c.relname as "table", a.attname as "column", format_type(a.atttypid, null) as type,
+    coalesce(array_position(i.indkey::int2[], a.attnum) + 1, 0)::int as pk
+  from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    left join pg_index i on i.indrelid = c.oid and i.indisprimary
+  where c.relkind in ('r', 'p')
+    and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e') and c.relnamespace = current_schema()::regnamespace
+  order by c.relname, a.attnum`;
+
+const REFERENCES = `
+  select distinct c.relname as "table", t.relname as target
+  from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_class t on t.oid = k.confrelid
+  where k.contype = 'f' and c.oid <> t.oid and c.relnamespace = current_schema()::regnamespace`;
+
+async function describe(client: Client): Promise<Described[]> {
+  const columns = (await client.query<{ table: string; column: string; type: string; pk: number }>(COLUMNS))
+    .rows;
+  const references = (await client.query<{ table: string; target: string }>(REFERENCES)).rows;
+  return [...Map.groupBy(columns, ({ table }) => table)].map(([name, found]) => ({
+    name,
+    columns: found.map(({ column, type }) => ({
+      name: column,
+      kind: LEFT_BEHIND[name] === undefined ? kindOf(type, `${name}.${column}`) : "text",
+    })),
+    key: found
+      .filter(({ pk }) => pk > 0)
+      .sort((a, b) => a.pk - b.pk)
+      .map(({ column }) => column),
+    references: references.filter(({ table }) => table === name).map(({ target }) => target),
+  }));
+}
+
+/** Sequences live outside of transactions: a number may be of a row that the snapshot does not show, which only leaves a gap. */
+async function sequences(client: Client): Promise<Record<string, number>> {
+  const { rows } = await client.query<{ table: string; last: number | null }>(`
+    select c.relname as "table", s.last_value as last
+    from pg_depend d join pg_class q on q.oid = d.objid and q.relkind = 'S'
+      join pg_class c on c.oid = d.refobjid
+      join pg_sequences s on s.schemaname = current_schema() and s.sequencename = q.relname
+    where d.deptype = 'i' and c.relnamespace = current_schema()::regnamespace`);
+  return Object.fromEntries(
+    rows.flatMap(({ table, last }) => (last === null ? [] : [[table, Number(last)]])),
+  );
+}
+
+async function* stream(client: Client, query: string): AsyncIterable<Row> {
+  const cursor = `rows_${++cursors}`;
+  await client.query(`declare ${cursor} no scroll cursor for ${query}`);
+  let wanted = FIRST_ROWS;
+  while (true) {
+    const { rows } = await client.query<Row[]>({ text: `fetch ${wanted} from ${cursor}`, rowMode: "array" });
+    const found = rows as unknown as Row[];
+    yield* found;
+    if (found.length < wanted) break;
+    const largest = Math.max(...found.map(sizeOf), 1);
+    wanted = Math.max(1, Math.min(ROWS_AT_ONCE, Math.floor(BYTES_AT_ONCE / largest)));
+  }
+  await client.query(`close ${cursor}`);
+}
+let cursors = 0;
+
+function sizeOf(row: Row): number {
+  return row.reduce<number>(
+    (sum, value) => sum + (typeof value === "string" || value instanceof Uint8Array ? value.length : 8),
+    0,
+  );
+}
