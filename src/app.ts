@@ -35,7 +35,7 @@ import type { Identities } from "./identity/identify.ts";
 import { createIdentities } from "./identity/identify.ts";
 import { createSigV4Verifier } from "./identity/sigv4.ts";
 import { createCatalog } from "./registry/catalog.ts";
-import { BlobClaims, sweepBlobs } from "./registry/collect.ts";
+import { sweepBlobs } from "./registry/collect.ts";
 import { createRegistry } from "./registry/create.ts";
 import type { RegistryDeps } from "./registry/deps.ts";
 import { Generations } from "./registry/generations.ts";
@@ -113,7 +113,6 @@ export async function startApp(
   });
 
   const generations = new Generations();
-  const claims = new BlobClaims();
   const formats = new Map<PackageFormat, Format>(known.map((format) => [format.name, format]));
   const deps: RegistryDeps = {
     database,
@@ -123,7 +122,6 @@ export async function startApp(
     formats,
     catalog: createCatalog(database, generations),
     generations,
-    claims,
     region: config.region,
     now,
     newRevision: () => randomBytes(32).toString("base64"),
@@ -193,7 +191,7 @@ export async function startApp(
   );
   await connections.ready;
   const address = await server.listen(config.listen.host, config.listen.port);
-  const sweep = leads ? startSweeping(deps, claims) : undefined;
+  const sweep = leads ? startSweeping(deps) : undefined;
   const useRecord = startRecordingUse(deps, identities);
   const giveUpMs = config.webhookDays * DAY_MS;
   const dispatcher = leads
@@ -280,11 +278,9 @@ function startRecordingUse({ log }: RegistryDeps, identities: Identities): NodeJ
 
 const SWEEP_EVERY_MS = 6 * 60 * 60_000;
 
-/** Only where this process is the only one that records: with the embedded database. */
-function startSweeping(deps: RegistryDeps, claims: BlobClaims): NodeJS.Timeout | undefined {
-  if (deps.database.engine !== "sqlite") return undefined;
+function startSweeping(deps: RegistryDeps): NodeJS.Timeout {
   const sweep = (): void => {
-    sweepBlobs(deps, claims).catch((error: unknown) =>
+    sweepBlobs(deps).catch((error: unknown) =>
       deps.log.warn({ error: String(error) }, "the sweep of unused bytes failed"),
     );
   };

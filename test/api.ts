@@ -14,7 +14,6 @@ import { npm } from "../src/formats/npm/index.ts";
 import { callerOf } from "../src/identity/identify.ts";
 import { createSigV4Verifier } from "../src/identity/sigv4.ts";
 import { createCatalog } from "../src/registry/catalog.ts";
-import { BlobClaims } from "../src/registry/collect.ts";
 import { createRegistry } from "../src/registry/create.ts";
 import type { RegistryDeps } from "../src/registry/deps.ts";
 import { Generations } from "../src/registry/generations.ts";
@@ -74,7 +73,6 @@ export async function openApi(database: Database, now: () => number = Date.now):
     connection: () => Promise.resolve(undefined),
     formats: new Map<PackageFormat, Format>([generic, npm].map((format) => [format.name, format])),
     catalog: createCatalog(database, generations),
-    claims: new BlobClaims(),
     generations,
     region: "us-east-1",
     now,

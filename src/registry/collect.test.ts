@@ -1,61 +1,415 @@
-// The sweep takes what nobody points at, and nothing that somebody is about to point at.
-import { expect, test } from "vitest";
-import { onEveryDatabase } from "../../test/databases.ts";
+// The sweep takes what nobody points at, and whatever comes first, no asset is left without its bytes.
+import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freshPostgres, onEveryDatabase } from "../../test/databases.ts";
+import { play, playAll, type Stage } from "../../test/interleavings.ts";
+import type { BlobStore, StagedBlob } from "../blobs/blob-store.ts";
+import { hashBytes } from "../blobs/hashing.ts";
 import { createMemoryStore } from "../blobs/memory.ts";
+import type { Caller } from "../core/caller.ts";
+import type { PackageKey } from "../core/coordinates.ts";
+import { Fault } from "../core/faults.ts";
+import { generic } from "../formats/generic/index.ts";
 import type { Database } from "../store/database.ts";
-import { BlobClaims, sweepBlobs } from "./collect.ts";
+import { openDatabase } from "../store/database.ts";
+import { insertDomain } from "../store/domains.ts";
+import { acquireLease, BLOB_DELETION, releaseLease, SWEEP } from "../store/leases.ts";
+import { insertPackage } from "../store/packages.ts";
+import { insertConnection, insertRepository } from "../store/repositories.ts";
+import { markSwept } from "../store/swept-blobs.ts";
+import type { AssetRecord, NewVersion } from "../store/versions.ts";
+import { insertVersion } from "../store/versions.ts";
+import { createCatalog } from "./catalog.ts";
+import { keepBlobs, sweepBlobs } from "./collect.ts";
+import { createRegistry } from "./create.ts";
 import type { RegistryDeps } from "./deps.ts";
+import type { External } from "./external.ts";
+import { Generations } from "./generations.ts";
+import { createIngestion } from "./ingest.ts";
+import type { RepositoryRecord } from "./registry.ts";
 
-async function setUp(open: () => Promise<Database>) {
-  const blobs = createMemoryStore();
-  const database = await open();
-  const put = async (text: string): Promise<string> => {
-    const writer = await blobs.create();
-    await writer.write(Buffer.from(text));
-    await writer.finish();
-    const { digests } = await writer.commit();
-    writer.release();
-    return digests.sha256;
-  };
-  const log = { debug() {}, info() {}, warn() {}, error() {} };
-  const later = (): number => Date.now() + 2 * 60 * 60_000;
-  return { blobs, database, put, deps: { blobs, database, now: later, log } as unknown as RegistryDeps };
+const OWNER = "000000000000";
+const CALLER: Caller = {
+  account: OWNER,
+  arn: `arn:aws:iam::${OWNER}:user/x`,
+  name: "x",
+  credential: "test",
+  policies: [{ Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] }],
+};
+const CONTEXT = { caller: CALLER, requestId: "q" };
+/** Everything is old to who sweeps with this clock: the grace is no part of what keeps bytes safe. */
+const later = (): number => Date.now() + 2 * 60 * 60_000;
+
+function depsOf(database: Database, blobs: BlobStore, now: () => number = Date.now): RegistryDeps {
+  const generations = new Generations();
+  return {
+    database,
+    blobs,
+    upstream: {
+      open: (_: unknown, url: string) =>
+        Promise.resolve({
+          status: 200,
+          headers: {},
+          body: Readable.from([Buffer.from(decodeURIComponent(url))]),
+        }),
+    },
+    formats: new Map([["generic", generic]]),
+    connection: () => Promise.resolve(undefined),
+    catalog: createCatalog(database, generations),
+    generations,
+    region: "us-east-1",
+    now,
+    newRevision: () => "rev",
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+    limits: { upstreamPatienceMs: 10, smallAssetBytesMax: 1024, smallAssetCacheBytes: 1024 },
+  } as unknown as RegistryDeps;
+}
+
+async function stage(blobs: BlobStore, text: string) {
+  const writer = await blobs.create();
+  await writer.write(Buffer.from(text));
+  return { writer, staged: await writer.finish() };
+}
+
+async function put(blobs: BlobStore, text: string): Promise<string> {
+  const { writer } = await stage(blobs, text);
+  const { digests } = await writer.commit();
+  writer.release();
+  return digests.sha256;
 }
 
 onEveryDatabase("the sweep", (open) => {
-  test("unreferenced bytes past their grace go, and are counted", async () => {
-    const { blobs, database, put, deps } = await setUp(open);
-    const gone = await put("nobody's");
-    expect(await sweepBlobs(deps, new BlobClaims())).toEqual({ blobs: 1, bytes: 8 });
+  test("unreferenced bytes past their grace go, and are counted; young ones stay", async () => {
+    const database = await open();
+    const blobs = createMemoryStore();
+    const gone = await put(blobs, "nobody's");
+    expect(await sweepBlobs(depsOf(database, blobs))).toEqual({ blobs: 0, bytes: 0 });
+    expect(await sweepBlobs(depsOf(database, blobs, later))).toEqual({ blobs: 1, bytes: 8 });
     expect(await blobs.stat(gone)).toBeUndefined();
     await database.close();
   });
 
-  test("young bytes stay: somebody may be about to record them", async () => {
-    const { blobs, database, put, deps } = await setUp(open);
-    const young = await put("young");
-    await sweepBlobs({ ...deps, now: Date.now }, new BlobClaims());
-    expect(await blobs.stat(young)).toBeDefined();
+  test("one node sweeps at a time, and none while somebody needs every blob to stay", async () => {
+    const database = await open();
+    const blobs = createMemoryStore();
+    await put(blobs, "nobody's");
+    for (const name of [SWEEP, BLOB_DELETION]) {
+      await acquireLease(database, name, 60_000, "another");
+      expect(await sweepBlobs(depsOf(database, blobs, later)), name).toEqual({ blobs: 0, bytes: 0 });
+      await database.read.deleteFrom("lease").execute();
+    }
+    expect(await sweepBlobs(depsOf(database, blobs, later))).toEqual({ blobs: 1, bytes: 8 });
     await database.close();
   });
 
-  test("bytes that a publish holds stay, and a publish waits for a deletion that has begun", async () => {
-    const { blobs, database, put, deps } = await setUp(open);
-    const claims = new BlobClaims();
-    const same = await put("again");
-    await claims.hold([same], async () => {
-      expect(await sweepBlobs(deps, claims)).toEqual({ blobs: 0, bytes: 0 });
-    });
-    expect(await blobs.stat(same)).toBeDefined();
-
-    const order: string[] = [];
-    const removal = claims.remove(same, async () => {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-      order.push("deleted");
-    });
-    await claims.hold([same], async () => void order.push("recorded"));
-    await removal;
-    expect(order).toEqual(["deleted", "recorded"]);
+  test("a deletion that failed keeps publishes of the same bytes out until it is over for certain, and no longer", async () => {
+    const database = await open();
+    const blobs = createMemoryStore();
+    await put(blobs, "stuck");
+    const stuck = { ...blobs, delete: () => Promise.reject(new Error("no answer")) };
+    expect(await sweepBlobs(depsOf(database, stuck, later))).toEqual({ blobs: 0, bytes: 0 });
+    await database.read
+      .updateTable("swept_blob")
+      .set({ at: Date.now() - 60 * 60_000 })
+      .execute();
+    await keepBlobs({ database }, [await stage(blobs, "stuck")]);
+    expect(await database.read.selectFrom("swept_blob").selectAll().execute()).toEqual([]);
     await database.close();
   });
 });
+
+const POSTGRES = process.env.PORTCULLIS_TEST_POSTGRES;
+/** Every order on SQLite; on PostgreSQL, where sweeper and recorders are two nodes, as many as time allows. */
+const engines = [
+  { engine: "SQLite", sample: undefined },
+  ...(POSTGRES === undefined ? [] : [{ engine: "PostgreSQL", sample: 80 }]),
+];
+
+describe.each(engines)("on $engine, whatever comes first", { timeout: 180_000 }, ({ engine, sample }) => {
+  let here: Database;
+  let there: Database;
+  let round = 0;
+  beforeAll(async () => {
+    const url = engine === "SQLite" ? ":memory:" : await freshPostgres(POSTGRES as string);
+    here = await openDatabase(url);
+    there = engine === "SQLite" ? here : await openDatabase(url);
+    await here.write(async (tx) => {
+      const domain = await insertDomain(tx, { owner: OWNER, name: "d1", encryptionKey: "k", createdAt: 1 });
+      for (const name of ["r1", "r2", "outside"]) {
+        const id = await insertRepository(tx, {
+          domainId: domain?.id as number,
+          name,
+          administratorAccount: OWNER,
+          description: undefined,
+          createdAt: 1,
+        });
+        if (name === "outside") await insertConnection(tx, id as number, "public:npmjs");
+      }
+    });
+  });
+  afterAll(async () => {
+    await here.close();
+    if (there !== here) await there.close();
+  });
+
+  /** Fresh bytes under a fresh name in a store that one actor reaches through gates. */
+  function scene() {
+    const blobs = createMemoryStore();
+    const text = `bytes ${++round}`;
+    const key: PackageKey = { format: "generic", namespace: "n", name: `p${round}` };
+    const gated = (database: Database, actor: string, at: Stage, now?: () => number): RegistryDeps =>
+      depsOf(
+        {
+          ...database,
+          write: async (work) => {
+            await at.gate(actor);
+            return database.write(work);
+          },
+        },
+        gatedStore(blobs, actor, at),
+        now,
+      );
+    return { blobs, text, key, gated, plain: depsOf(here, blobs) };
+  }
+
+  async function publish(deps: RegistryDeps, key: PackageKey, text: string, repository = "r1") {
+    const registry = createRegistry(deps);
+    const into = await registry.repository("d1", OWNER, repository, CALLER);
+    const asset = { name: "a.bin", ...(await stage(deps.blobs, text)) };
+    const texts = { metadata: {}, document: "{}", brief: "{}" };
+    return registry.publish(into, { key, version: "1.0.0", assets: [asset], ...texts, tags: [] }, CONTEXT);
+  }
+
+  const outcomeOf = async (work: Promise<unknown>): Promise<string> =>
+    work.then(
+      () => "done",
+      (error: unknown) => {
+        if (error instanceof Fault) return `${error.status}`;
+        throw error;
+      },
+    );
+
+  /** The property: what any asset points at can be read. */
+  async function lostIn(blobs: BlobStore, text: string): Promise<readonly string[]> {
+    const { sha256 } = hashBytes(Buffer.from(text));
+    const rows = await here.read.selectFrom("asset").select("name").where("sha256", "=", sha256).execute();
+    if (rows.length === 0 || (await blobs.read(sha256, 1e6).catch(() => "")).toString() === text) return [];
+    return rows.map(({ name }) => name);
+  }
+
+  test("an old blob that nobody points at, and a publish of the same bytes", async () => {
+    const seen = new Set<string>();
+    await playAll(async (pick) => {
+      const { blobs, text, key, gated, plain } = scene();
+      await put(blobs, text);
+      let outcome = "";
+      let swept = 0;
+      const choices = await play(
+        (at) => ({
+          recorder: async () => {
+            await at.gate("recorder");
+            outcome = await outcomeOf(publish(gated(here, "recorder", at), key, text));
+          },
+          sweeper: async () => {
+            swept = (await sweepBlobs(gated(there, "sweeper", at, later))).blobs;
+          },
+        }),
+        pick,
+      );
+      seen.add(`${outcome}, ${swept} swept`);
+      expect(await lostIn(blobs, text), `${outcome}, ${swept} swept`).toEqual([]);
+      // Who was refused sends it again.
+      if (outcome !== "done") await publish(plain, key, text);
+      expect(await lostIn(blobs, text)).toEqual([]);
+      return choices;
+    }, sample);
+    expect([...seen].sort()).toEqual(["503, 1 swept", "done, 0 swept", "done, 1 swept"]);
+  });
+
+  test("the same, beside another who goes away, before he commits the same bytes or before he records them", async () => {
+    const seen = new Set<string>();
+    await playAll(async (pick) => {
+      const { blobs, text, key, gated } = scene();
+      await put(blobs, text);
+      let outcome = "";
+      const choices = await play(
+        (at) => ({
+          recorder: async () => {
+            await at.gate("recorder");
+            outcome = await outcomeOf(publish(gated(here, "recorder", at), key, text));
+          },
+          quitter: async () => {
+            const deps = gated(here, "quitter", at);
+            await at.gate("quitter");
+            await outcomeOf(keepBlobs(deps, [await stage(deps.blobs, text)]));
+          },
+          sweeper: () => sweepBlobs(gated(there, "sweeper", at, later)),
+        }),
+        pick,
+      );
+      seen.add(outcome);
+      expect(await lostIn(blobs, text), outcome).toEqual([]);
+      return choices;
+    }, sample ?? 1_500);
+    expect([...seen].sort()).toEqual(["503", "done"]);
+  });
+
+  /** Transactions stay open for a while before they commit. */
+  const slow = (database: Database, begun: () => void): Database => ({
+    ...database,
+    write: (work) =>
+      database.write(async (tx) => {
+        const result = await work(tx);
+        begun();
+        await sleep(300);
+        return result;
+      }),
+  });
+
+  test("a recording that is not committed yet is waited for before its bytes are judged", async () => {
+    const { blobs, text, key } = scene();
+    await put(blobs, text);
+    const { promise: inserted, resolve: begun } = Promise.withResolvers<void>();
+    const publishing = publish(depsOf(slow(here, begun), blobs), key, text);
+    await inserted;
+    const { blobs: swept } = await sweepBlobs(depsOf(there, blobs, later));
+    expect([await outcomeOf(publishing), swept]).toEqual(["done", 0]);
+    expect(await lostIn(blobs, text)).toEqual([]);
+  });
+
+  test("a mark that is not committed yet is waited for before a recording is", async () => {
+    const { blobs, text, key } = scene();
+    await put(blobs, text);
+    const { promise: marked, resolve: begun } = Promise.withResolvers<void>();
+    const lease = { name: BLOB_DELETION, owner: "s", ttlMs: 60_000 };
+    await acquireLease(there, lease.name, lease.ttlMs, lease.owner);
+    const staged = await stage(blobs, text);
+    const { sha256 } = staged.staged.digests;
+    await keepBlobs({ database: here }, [staged]);
+    const marking = markSwept(slow(there, begun), [sha256], { batch: "b", lease, sparesReferenced: true });
+    await marked;
+    const registry = createRegistry(depsOf(here, blobs));
+    const into = await registry.repository("d1", OWNER, "r1", CALLER);
+    const recording = here.write(async (tx) => {
+      const settings = { publish: "ALLOW", upstream: "BLOCK" } as const;
+      const { id } = await insertPackage(tx, into.id, key, settings, 1);
+      await insertVersion(tx, id, versionOf("1.0.0"), [assetOf(staged.staged)]);
+    });
+    expect([await outcomeOf(recording), await marking]).toEqual(["503", [sha256]]);
+    await releaseLease(there, lease.name, lease.owner);
+  });
+
+  test("a copy while its source is deleted", async () => {
+    const seen = new Set<string>();
+    await playAll(async (pick) => {
+      const { blobs, text, key, gated, plain } = scene();
+      await publish(plain, key, text, "r1");
+      let copied = "";
+      const choices = await play((at) => {
+        const registry = createRegistry(gated(here, "copier", at));
+        const deleting = createRegistry(gated(here, "deleter", at));
+        const find = (name: string) => registry.repository("d1", OWNER, name, CALLER);
+        return {
+          copier: async () => {
+            const [source, destination] = [await find("r1"), await find("r2")];
+            const versions = { versions: ["1.0.0"], revisions: new Map(), allowOverwrite: false };
+            const wanted = { source, destination, key, includeFromUpstream: false, ...versions };
+            copied = await outcomeOf(registry.copyVersions(wanted as never, CONTEXT));
+          },
+          deleter: async () => deleting.deletePackage(await find("r1"), key, CONTEXT),
+          sweeper: () => sweepBlobs(gated(there, "sweeper", at, later)),
+        };
+      }, pick);
+      seen.add(copied);
+      expect(await lostIn(blobs, text), copied).toEqual([]);
+      return choices;
+    }, sample);
+    expect(seen).toContain("done");
+  });
+
+  test("an ingestion of bytes that a sweep is about to delete", async () => {
+    const seen = new Set<string>();
+    await playAll(async (pick) => {
+      const { blobs, text, key, gated } = scene();
+      await put(blobs, text);
+      let outcome = "";
+      const choices = await play((at) => {
+        const deps = gated(here, "ingester", at);
+        return {
+          ingester: async () => {
+            await at.gate("ingester");
+            const snapshot = await deps.catalog.domain(OWNER, "d1");
+            const holder = snapshot.byName.get("outside") as RepositoryRecord;
+            const external = {
+              connection: (name: string) => Promise.resolve({ name, url: "http://registry.example/" }),
+              format: () => ({}),
+            } as unknown as External;
+            const ingestion = createIngestion(deps, external);
+            const { sha256 } = hashBytes(Buffer.from(text));
+            const arriving = await ingestion.ingest({
+              snapshot,
+              holder,
+              repository: holder,
+              connection: "public:npmjs",
+              key,
+              version: { version: "1.0.0", assets: [], metadata: {}, document: "{}", brief: "{}" },
+              asset: { name: "a.bin", url: encodeURIComponent(text), digests: { sha256 } },
+              context: CONTEXT,
+            });
+            outcome = await outcomeOf(arriving?.follow().toArray() as Promise<unknown>);
+            await ingestion.settled();
+          },
+          sweeper: () => sweepBlobs(gated(there, "sweeper", at, later)),
+        };
+      }, pick);
+      seen.add(outcome);
+      expect(await lostIn(blobs, text), outcome).toEqual([]);
+      return choices;
+    }, sample);
+    expect([...seen].sort()).toEqual(["503", "done"]);
+  });
+});
+
+const versionOf = (version: string): NewVersion => ({
+  version,
+  status: "Published",
+  revision: "rev",
+  origin: { type: "INTERNAL", entryPoint: "r1" },
+  publishedAt: 1,
+  upstreamPublishedAt: undefined,
+  firstSeenAt: 1,
+  storedAt: 1,
+  metadata: {},
+  document: "{}",
+  brief: "{}",
+});
+
+const assetOf = ({ size, digests }: StagedBlob): AssetRecord => ({
+  name: "a.bin",
+  size,
+  digests,
+  document: "",
+});
+
+function gatedStore(blobs: BlobStore, actor: string, at: Stage): BlobStore {
+  return {
+    ...blobs,
+    async create(expected) {
+      const writer = await blobs.create(expected);
+      const commit = async () => {
+        await at.gate(actor);
+        return writer.commit();
+      };
+      return { ...writer, commit };
+    },
+    async delete(sha256) {
+      await at.gate(actor);
+      await blobs.delete(sha256);
+    },
+    async *list() {
+      await at.gate(actor);
+      yield* blobs.list();
+    },
+  };
+}

@@ -6,7 +6,6 @@ import type { Format } from "../formats/format.ts";
 import type { Database } from "../store/database.ts";
 import type { Connection, Upstream } from "../upstream/upstream.ts";
 import type { Catalog } from "./catalog.ts";
-import type { BlobClaims } from "./collect.ts";
 import type { Generations } from "./generations.ts";
 
 export interface RegistryDeps {
@@ -18,7 +17,6 @@ export interface RegistryDeps {
   readonly formats: ReadonlyMap<PackageFormat, Format>;
   readonly catalog: Catalog;
   readonly generations: Generations;
-  readonly claims: BlobClaims;
   readonly region: string;
   /** Epoch milliseconds. */
   readonly now: () => number;

@@ -9,7 +9,6 @@ import { readJournal } from "../store/journal.ts";
 import { findPackage } from "../store/packages.ts";
 import { insertConnection, insertRepository, replaceUpstreams } from "../store/repositories.ts";
 import { createCatalog } from "./catalog.ts";
-import { BlobClaims } from "./collect.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { External } from "./external.ts";
 import { Generations } from "./generations.ts";
@@ -53,7 +52,6 @@ async function setUp(open: () => Promise<Database>) {
       },
     },
     catalog: createCatalog(database, generations),
-    claims: new BlobClaims(),
     generations,
     now: Date.now,
     newRevision: () => "rev",

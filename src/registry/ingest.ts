@@ -13,6 +13,7 @@ import { readSightings } from "../store/sightings.ts";
 import type { AssetRecord, NewVersion, VersionRecord } from "../store/versions.ts";
 import { findAssets, findVersion } from "../store/versions.ts";
 import { admit, extend, record } from "./admit.ts";
+import { keepBlobs } from "./collect.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { External } from "./external.ts";
 import { isReadable } from "./find.ts";
@@ -152,11 +153,9 @@ async function transfer(
     const staged = await flight.writer.finish();
     checkDigests(wanted, flight.size, staged);
     const inside = await lookInside(external, wanted, flight.writer, staged);
-    await deps.claims.hold([staged.digests.sha256], async () => {
-      await flight.writer.commit();
-      flight.sealed = true;
-      await recordIngested(deps, flight, staged, inside);
-    });
+    await keepBlobs(deps, [{ writer: flight.writer, staged }]);
+    flight.sealed = true;
+    await recordIngested(deps, flight, staged, inside);
     flight.writer.release();
   } catch (error) {
     flight.sealed = true;

@@ -13,6 +13,7 @@ import type { Admission } from "./admit.ts";
 import { admit, consider, extend, record, recordRefusal, refusal } from "./admit.ts";
 import { authorizeRepository } from "./authorize.ts";
 import { checkClaims, forgetClaims, settleClaims, WrongChecksum } from "./checksums.ts";
+import { keepBlobs } from "./collect.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { External } from "./external.ts";
 import type { Lookup } from "./find.ts";
@@ -68,20 +69,15 @@ export async function publish(
   return outcome;
 }
 
-function commitAndRecord(
+async function commitAndRecord(
   deps: RegistryDeps,
   lookup: Lookup,
   repository: RepositoryRecord,
   publication: Publication,
   context: RequestContext,
 ): Promise<PublishOutcome> {
-  return deps.claims.hold(
-    publication.assets.map(({ staged }) => staged.digests.sha256),
-    async () => {
-      for (const { writer } of publication.assets) await writer.commit();
-      return deps.database.write((tx) => decideAndRecord(deps, tx, lookup, repository, publication, context));
-    },
-  );
+  await keepBlobs(deps, publication.assets);
+  return deps.database.write((tx) => decideAndRecord(deps, tx, lookup, repository, publication, context));
 }
 
 export type PublishOutcome = "published" | "extended" | "unchanged";

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { onEveryDatabase } from "../../test/databases.ts";
 import type { PackageKey } from "../core/coordinates.ts";
+import { referencedContents } from "./contents.ts";
 import type { Database } from "./database.ts";
 import { isUniqueViolation } from "./database.ts";
 import {
@@ -38,7 +39,6 @@ import {
   insertVersion,
   listVersions,
   newestPublished,
-  referencedContents,
 } from "./versions.ts";
 
 const OWNER = "000000000000";

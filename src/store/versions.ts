@@ -8,6 +8,7 @@ import type {
   VersionTexts,
 } from "../registry/registry.ts";
 import type { Queries } from "./database.ts";
+import { refuseSwept } from "./swept-blobs.ts";
 
 export interface VersionRecord extends VersionRow {
   readonly firstSeenAt: number;
@@ -105,6 +106,10 @@ export async function insertVersion(
   return id;
 }
 
+/**
+ * Within a transaction. The bytes must be there already (registry/collect.ts, keepBlobs); throws a 503 when a sweep may
+ * have taken them since.
+ */
 export async function insertAssets(
   db: Queries,
   versionId: number,
@@ -123,6 +128,10 @@ export async function insertAssets(
       })),
     )
     .execute();
+  await refuseSwept(
+    db,
+    assets.map(({ digests }) => digests.sha256),
+  );
 }
 
 export async function findVersion(
@@ -373,21 +382,6 @@ export async function deleteVersions(
     .where("package_id", "=", packageId)
     .where("version", "in", versions)
     .execute();
-}
-
-/** Which of these contents some asset still points at. */
-export async function referencedContents(
-  db: Queries,
-  sha256s: readonly string[],
-): Promise<ReadonlySet<string>> {
-  if (sha256s.length === 0) return new Set();
-  const rows = await db
-    .selectFrom("asset")
-    .select("sha256")
-    .distinct()
-    .where("sha256", "in", sha256s)
-    .execute();
-  return new Set(rows.map((row) => row.sha256));
 }
 
 /** Revision and status per version of one package, without documents. */
