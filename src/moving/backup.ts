@@ -121,11 +121,11 @@ async function writeSnapshot(
   try {
     await mkdir(join(folder, "rows"), { mode: 0o700 });
     const tables: Manifest["tables"] = [];
+    let count = 0;
+    progress.begin("rows");
     for (const table of snapshot.tables) {
-      progress.begin(`rows of ${table.name}`);
-      tables.push(
-        await writeTable(join(folder, "rows", `${table.name}.jsonl.gz`), snapshot, table, progress),
-      );
+      const onRow = (): void => progress.tell(`${++count} written, of ${table.name}`);
+      tables.push(await writeTable(join(folder, "rows", `${table.name}.jsonl.gz`), snapshot, table, onRow));
     }
     const fileSha256 = await writeLines(join(folder, "blobs.jsonl.gz"), contentLines(snapshot.contents()));
     return {
@@ -148,14 +148,13 @@ async function writeTable(
   path: string,
   snapshot: Snapshot,
   table: Table,
-  progress: Progress,
+  onRow: () => void,
 ): Promise<Manifest["tables"][number]> {
   const sum = startSum(table);
-  let count = 0;
   const lines = async function* (): AsyncIterable<string> {
     for await (const row of snapshot.rows(table)) {
       sum.add(row);
-      progress.tell(`${++count}`);
+      onRow();
       yield rowLine(table, row);
     }
   };

@@ -66,13 +66,9 @@ async function carryRows(
   try {
     await prepareTarget(target, source);
     const before = begun ? await openSnapshot(location) : undefined;
-    let current = "";
+    progress.begin("rows");
     try {
-      await syncRows(source, before, target, (table, rows) => {
-        total++;
-        if (table !== current) progress.begin(`rows of ${(current = table)}`);
-        progress.tell(String(rows));
-      });
+      await syncRows(source, before, target, (table) => progress.tell(`${++total} in place, of ${table}`));
     } finally {
       await before?.close();
     }

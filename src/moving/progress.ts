@@ -42,7 +42,8 @@ export function createProgress(output: Output): Progress {
     begin(next) {
       settle();
       what = next;
-      show();
+      shownAt = performance.now();
+      if (onTerminal) show();
     },
     tell(next) {
       state = next;

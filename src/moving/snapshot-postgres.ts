@@ -10,11 +10,12 @@ const FIRST_ROWS = 16;
 /** How much of a table may be in memory at a time, as far as the rows before tell how large the next ones are. */
 const BYTES_AT_ONCE = 8 * 1024 * 1024;
 
-export async function openPostgresReader(url: string): Promise<Reader> {
+/** With `alone`: rejects when a server or a command of Portcullis is connected to the database. */
+export async function openPostgresReader(url: string, alone: boolean): Promise<Reader> {
   const { default: pg } = await import("pg");
   const client = new pg.Client({
     connectionString: url,
-    application_name: "portcullis moving",
+    application_name: APPLICATION,
     types: { getTypeParser: typeParsers(pg.types) } as never,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
@@ -26,6 +27,7 @@ export async function openPostgresReader(url: string): Promise<Reader> {
       "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = 0",
     );
     await client.query("begin transaction isolation level repeatable read read only");
+    if (alone) await refuseOthers(client, withoutPassword(url));
     await client.query("select 1"); // the snapshot is taken by the first query
   } catch (error) {
     await client.end();
@@ -39,6 +41,20 @@ export async function openPostgresReader(url: string): Promise<Reader> {
     sortable: (name, isText) => (isText ? `${name} collate "C"` : name),
     close: () => client.end(),
   };
+}
+
+/** What this connection calls itself. A server's are "portcullis" and what begins so. */
+const APPLICATION = "portcullis moving";
+
+async function refuseOthers(client: Client, name: string): Promise<void> {
+  const { rows } = await client.query<{ client: string | null }>(
+    "select distinct coalesce(host(client_addr), 'this machine') as client from pg_stat_activity where datname = current_database() and application_name like 'portcullis%' and application_name <> $1",
+    [APPLICATION],
+  );
+  if (rows.length > 0)
+    throw new Error(
+      `${name} is in use from ${rows.map(({ client: address }) => address).join(", ")}: stop every server, and every other portcullis command on it`,
+    );
 }
 
 export function withoutPassword(url: string): string {

@@ -21,12 +21,12 @@ export interface Reader {
 }
 
 /**
- * `location`: a `postgres://` URL or the path of a SQLite file that is there. With `alone`, a SQLite file is held so that
- * no server can open it until `close`; rejects when somebody has it open.
+ * `location`: a `postgres://` URL or the path of a SQLite file that is there. With `alone` it rejects
+ * when a server has it open, and a SQLite file is held so that none can open it until `close`.
  */
 export async function openSnapshot(location: string, { alone = false } = {}): Promise<Snapshot> {
   const reader = isPostgres(location)
-    ? await (await import("./snapshot-postgres.ts")).openPostgresReader(location)
+    ? await (await import("./snapshot-postgres.ts")).openPostgresReader(location, alone)
     : (await import("./snapshot-sqlite.ts")).openSqliteReader(location, alone);
   try {
     return await readSnapshot(reader);
