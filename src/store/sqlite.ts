@@ -7,11 +7,17 @@ import { Kysely, SqliteDialect, sql } from "kysely";
 import type { Database } from "./database.ts";
 import type { Change } from "./notices.ts";
 import type { Schema } from "./schema.ts";
+import { BUSY, createTurns } from "./sqlite-turns.ts";
+import { sqliteTrouble } from "./trouble.ts";
+
+const SQLITE_BUSY = 5;
+/** For single statements beside `write`, and for opening: SQLite waits in this thread. */
+const BUSY_TIMEOUT_MS = 5_000;
 
 /** `path`: the file, made where there is none, or ":memory:". */
 export function openSqlite(path: string): Database {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const db = new DatabaseSync(path, { timeout: 10_000 });
+  const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
   // FULL: an acknowledged publish survives a power cut (contract, SIGKILL at any moment loses nothing).
   db.exec(
     "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma cache_size = -65536; pragma wal_autocheckpoint = 4000;",
@@ -21,11 +27,16 @@ export function openSqlite(path: string): Database {
   /** Changes when another connection, and so another process, wrote; costs a microsecond. */
   const version = (): number => (dataVersion.get() as { data_version: number }).data_version;
   let seen = version();
+  const turn = createTurns();
+  const begin = (): boolean => beginImmediate(db);
   let observer = (_change: Change): void => undefined;
   return {
     engine: "sqlite",
     read: kysely,
-    write: (work) => kysely.connection().execute((connection) => immediateTransaction(connection, work)),
+    lagging: kysely,
+    unhurried: kysely,
+    write: (work) =>
+      turn(() => kysely.connection().execute((connection) => immediateTransaction(connection, begin, work))),
     lockPackage: () => Promise.resolve(), // BEGIN IMMEDIATE already makes it the only writer
     lockDomain: () => Promise.resolve(),
     skipsLocked: false,
@@ -41,18 +52,34 @@ export function openSqlite(path: string): Database {
   };
 }
 
+/** False while another process writes: it is asked again later, since SQLite's own waiting would stop this process. */
+function beginImmediate(db: DatabaseSync): boolean {
+  db.exec("pragma busy_timeout = 0");
+  try {
+    db.exec("begin immediate");
+    return true;
+  } catch (error) {
+    if (((error as { readonly errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY) return false;
+    throw error;
+  } finally {
+    db.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  }
+}
+
 /** BEGIN IMMEDIATE, so that a reader never has to become a writer half-way and fail with SQLITE_BUSY. */
 async function immediateTransaction<T>(
   connection: Kysely<Schema>,
+  begin: () => boolean,
   work: (tx: Transaction<Schema>) => Promise<T>,
-): Promise<T> {
-  await sql`begin immediate`.execute(connection);
+): Promise<T | typeof BUSY> {
+  if (!begin()) return BUSY;
   try {
     const result = await work(connection as Transaction<Schema>);
     await sql`commit`.execute(connection);
     return result;
   } catch (error) {
-    await sql`rollback`.execute(connection);
+    // A full disk has rolled back by itself: then there is nothing to roll back, which is no news.
+    await sql`rollback`.execute(connection).catch(() => undefined);
     throw error;
   }
 }
@@ -63,7 +90,7 @@ function adaptSqlite(db: DatabaseSync): ConstructorParameters<typeof SqliteDiale
   const prepare = (text: string) => {
     let known = prepared.get(text);
     if (known === undefined) {
-      const statement = db.prepare(text);
+      const statement = worded(() => db.prepare(text));
       known = { statement, reader: statement.columns().length > 0 };
       if (prepared.size >= 500) prepared.clear(); // lists of varying length make endless texts
       prepared.set(text, known);
@@ -71,11 +98,21 @@ function adaptSqlite(db: DatabaseSync): ConstructorParameters<typeof SqliteDiale
     const { statement, reader } = known;
     return {
       reader,
-      all: (p: Parameters) => statement.all(...p),
-      run: (p: Parameters) => statement.run(...p),
+      all: (p: Parameters) => worded(() => statement.all(...p)),
+      run: (p: Parameters) => worded(() => statement.run(...p)),
       iterate: (p: Parameters) => statement.iterate(...p),
     };
   };
   return { prepare, close: () => db.close() };
 }
+
+/** Trouble of the file or its disk becomes a Fault. */
+function worded<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw sqliteTrouble(error) ?? error;
+  }
+}
+
 type Parameters = readonly (string | number | bigint | null)[];
