@@ -78,14 +78,16 @@ export async function startApp(
   await mkdir(config.data, { recursive: true, mode: 0o700 });
 
   const database = await openDatabase(config.database ?? join(config.data, "portcullis.sqlite"), {
+    ...config.databaseOptions,
     stalenessMs: config.stalenessMs,
+    log,
   });
   if (await ensureAdministrator(database, config.account, join(config.data, "credentials"), now())) {
     log.info({ file: join(config.data, "credentials") }, "first start: wrote the administrator's access key");
   }
   if (config.identities !== undefined && leads && seat?.first !== false)
     await applyIdentities(database, config.identities, config, log);
-  await deleteExpiredTokens(database.read, now());
+  await database.write((tx) => deleteExpiredTokens(tx, now()));
   const pagingKey = Buffer.from(
     await settingOnce(database, "paging-key", () => randomBytes(32).toString("base64")),
     "base64",

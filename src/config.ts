@@ -11,6 +11,17 @@ export interface Config {
   readonly data: string;
   /** `postgres://…`, or undefined for SQLite in the data folder. */
   readonly database: string | undefined;
+  /** How PostgreSQL is used; SQLite has no use for it. */
+  readonly databaseOptions: {
+    readonly poolMax: number;
+    readonly connectTimeoutMs: number;
+    /** 0: no limit; so with the next. */
+    readonly statementTimeoutMs: number;
+    readonly lockTimeoutMs: number;
+    readonly prepare: boolean;
+    readonly replica: string | undefined;
+    readonly session: string | undefined;
+  };
   /** PostgreSQL: how old what a node knows may be; 0: every request sees all that was committed before it came. */
   readonly stalenessMs: number;
   /** `s3://bucket/prefix`, or undefined for the data folder. */
@@ -70,6 +81,41 @@ export const SETTINGS: readonly Setting[] = [
     name: "staleness-ms",
     argument: "MS",
     help: "with PostgreSQL: how long a node may miss what another one changed; 0 asks the database before each request (default 0)",
+  },
+  {
+    name: "database-pool-max",
+    argument: "COUNT",
+    help: "PostgreSQL connections of each worker, besides one for notices (default 16)",
+  },
+  {
+    name: "database-connect-timeout-ms",
+    argument: "MS",
+    help: "longest wait for a database connection, a free one or a new one (default 5000)",
+  },
+  {
+    name: "database-statement-timeout-ms",
+    argument: "MS",
+    help: "longest database statement of a request; 0: no limit (default 30000)",
+  },
+  {
+    name: "database-lock-timeout-ms",
+    argument: "MS",
+    help: "longest wait for a lock in the database; 0: no limit (default 10000)",
+  },
+  {
+    name: "database-prepare",
+    argument: "WHETHER",
+    help: "on or off: prepare the statements that come often; off behind a transaction pooler (default on)",
+  },
+  {
+    name: "database-replica",
+    argument: "URL",
+    help: "postgres://… of a read replica, for searches, lists and audit, which may be a little old",
+  },
+  {
+    name: "database-session",
+    argument: "URL",
+    help: "postgres://… of the same database past a transaction pooler, for notices and migrations",
   },
   { name: "blobs", argument: "URL", help: "s3://bucket/prefix instead of the data folder" },
   {
@@ -156,7 +202,16 @@ export function loadConfig(flags: Flags, env: NodeJS.ProcessEnv, cwd: string): C
   return {
     listen: read("listen", LISTEN, { host: "127.0.0.1", port: 8484 }),
     data: resolve(cwd, text("data") ?? "data"),
-    database: read("database", optionalUrl(/^postgres(ql)?:\/\//, "must be a postgres:// URL"), undefined),
+    database: read("database", POSTGRES_URL, undefined),
+    databaseOptions: {
+      poolMax: read("database-pool-max", AT_LEAST_ONE, 16),
+      connectTimeoutMs: read("database-connect-timeout-ms", AT_LEAST_ONE, 5_000),
+      statementTimeoutMs: read("database-statement-timeout-ms", COUNT, 30_000),
+      lockTimeoutMs: read("database-lock-timeout-ms", COUNT, 10_000),
+      prepare: read("database-prepare", v.picklist(["on", "off"], "must be on or off"), "on") === "on",
+      replica: read("database-replica", POSTGRES_URL, undefined),
+      session: read("database-session", POSTGRES_URL, undefined),
+    },
     stalenessMs: read("staleness-ms", COUNT, 0),
     blobs: read(
       "blobs",
@@ -222,6 +277,12 @@ const WORKERS = v.pipe(
   v.transform((text) => Math.min(text === "auto" ? availableParallelism() : Number(text), WORKERS_MAX)),
 );
 
+const AT_LEAST_ONE = v.pipe(
+  v.string(),
+  v.regex(/^[1-9][0-9]{0,8}$/, "must be a whole number from 1"),
+  v.transform(Number),
+);
+
 const LISTEN = v.pipe(
   v.string(),
   v.regex(/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):[0-9]{1,5}$/, "must be HOST:PORT, e.g. 127.0.0.1:8484"),
@@ -242,6 +303,8 @@ const PUBLIC_URL = v.optional(
     v.transform((text) => text.replace(/\/+$/, "")),
   ),
 );
+
+const POSTGRES_URL = optionalUrl(/^postgres(ql)?:\/\//, "must be a postgres:// URL");
 
 function optionalUrl(form: RegExp, message: string) {
   return v.optional(v.pipe(v.string(), v.regex(form, message)));

@@ -53,7 +53,10 @@ export async function withDatabase<T>(
   const { data, database: url, config: file, account } = options;
   const config = loadConfig({ data, database: url, config: file, account }, process.env, process.cwd());
   await mkdir(config.data, { recursive: true, mode: 0o700 });
-  const database = await openDatabase(config.database ?? join(config.data, "portcullis.sqlite"));
+  const database = await openDatabase(
+    config.database ?? join(config.data, "portcullis.sqlite"),
+    config.databaseOptions,
+  );
   try {
     // An account given here is about the identity; the administrator belongs to the server's own.
     const own = loadConfig({ data, database: url, config: file }, process.env, process.cwd()).account;
