@@ -76,7 +76,7 @@ export function startAuditRecorder(options: AuditRecorderOptions): AuditRecorder
     for (let next = full[0]; next !== undefined; next = full[0]) {
       const { bytes, used, records, firstAt, lastAt } = next;
       const content = await gzipAsync(bytes.subarray(0, used), { level: GZIP_LEVEL });
-      await insertAuditBatch(database.read, { firstAt, lastAt, records, content });
+      await database.write((tx) => insertAuditBatch(tx, { firstAt, lastAt, records, content }));
       full.shift();
       if (spare.length < SPARE_PAGES) spare.push(bytes);
       counts.written += records;
@@ -167,5 +167,5 @@ export async function readAuditBatch(content: Uint8Array): Promise<readonly Audi
 
 /** In small steps, so that nobody waits long for the database. */
 export async function deleteOld(database: Database, before: number): Promise<void> {
-  while ((await deleteAuditBatches(database.read, before, DELETE_AT_ONCE)) === DELETE_AT_ONCE);
+  while ((await database.write((tx) => deleteAuditBatches(tx, before, DELETE_AT_ONCE))) === DELETE_AT_ONCE);
 }

@@ -104,14 +104,16 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
   async function deliverClaim(webhook: WebhookAddress, claim: Claim, leaseEnds: number): Promise<void> {
     let recovered = false;
     for (const entry of claim.entries) {
-      if (closing || now() + timeoutMs >= leaseEnds) return releaseClaim(database.read, claim, now());
+      if (closing || now() + timeoutMs >= leaseEnds)
+        return database.write((tx) => releaseClaim(tx, claim, now()));
       const failure = await deliver(webhook, entry.seq);
       if (failure === undefined) {
         counts.delivered++;
-        await removeClaimed(database.read, claim, entry.seq);
-        if (entry.firstFailedAt !== undefined && !recovered) await forgetFailures(database.read, claim);
+        await database.write((tx) => removeClaimed(tx, claim, entry.seq));
+        if (entry.firstFailedAt !== undefined && !recovered)
+          await database.write((tx) => forgetFailures(tx, claim));
         recovered = true;
-      } else if (stop.signal.aborted) return releaseClaim(database.read, claim, now());
+      } else if (stop.signal.aborted) return database.write((tx) => releaseClaim(tx, claim, now()));
       else return recordFailure(claim, recovered ? { ...entry, firstFailedAt: undefined } : entry, failure);
     }
     // What was added to the stream meanwhile is due as it is.
