@@ -14,6 +14,8 @@ export interface Postgres {
   halt(mode: "fast" | "immediate"): Promise<void>;
   /** Starts it again after `halt`; returns when it takes connections. */
   resume(): Promise<void>;
+  /** A streaming standby of it, which takes reads only; to be stopped before it. */
+  startStandby(): Promise<Postgres>;
   stop(): Promise<void>;
 }
 
@@ -38,8 +40,7 @@ export async function startPostgres(): Promise<Postgres | undefined> {
   const folder = await mkdtemp(join(tmpdir(), "portcullis-pg-"));
   await chmod(folder, 0o777); // PostgreSQL refuses to run as root; as root we run it as nobody
   const data = join(folder, "data");
-  const port = await freePort();
-  const run = async (program: string, ...args: string[]): Promise<void> => {
+  const run: Run = async (program: string, ...args: string[]): Promise<void> => {
     const command =
       process.getuid?.() === 0
         ? ["runuser", "-u", "nobody", "--", join(bin, program), ...args]
@@ -47,18 +48,31 @@ export async function startPostgres(): Promise<Postgres | undefined> {
     await promisify(execFile)(command[0] as string, command.slice(1), { cwd: folder });
   };
   await run("initdb", "-D", data, "-U", "portcullis", "--auth=trust", "--encoding=UTF8", "--no-sync");
+  return startCluster(run, folder, data);
+}
+
+type Run = (program: string, ...args: string[]) => Promise<void>;
+
+async function startCluster(run: Run, folder: string, data: string): Promise<Postgres> {
+  const port = await freePort();
+  const url = `postgres://portcullis@127.0.0.1:${port}`;
   const options = `-c listen_addresses=127.0.0.1 -p ${port} -k ${folder} -c fsync=off -c max_connections=200`;
   const resume = (): Promise<void> =>
-    run("pg_ctl", "-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start");
+    run("pg_ctl", "-D", data, "-w", "-l", `${data}.log`, "-o", options, "start");
   await resume();
   return {
-    url: `postgres://portcullis@127.0.0.1:${port}`,
+    url,
     halt: (mode) => run("pg_ctl", "-D", data, "-m", mode, "stop"),
     resume,
+    async startStandby() {
+      const copy = join(folder, "standby");
+      await run("pg_basebackup", "-D", copy, "-d", `${url}/postgres`, "-R", "-c", "fast", "--no-sync");
+      return startCluster(run, folder, copy);
+    },
     async stop() {
       if (existsSync(join(data, "postmaster.pid")))
         await run("pg_ctl", "-D", data, "-m", "immediate", "stop");
-      await rm(folder, { recursive: true, force: true });
+      await rm(data === join(folder, "data") ? folder : data, { recursive: true, force: true });
     },
   };
 }
