@@ -24,7 +24,7 @@ console.log(JSON.stringify({ ...summary((performance.now() - start) / 1000), ...
 agent.destroy();
 
 async function workers(of: Exclude<Task, { do: "crowd" }>): Promise<() => Promise<object>> {
-  const next = of.do === "read" ? reading(of) : await publishing(of);
+  const next = of.do === "read" ? reading(of) : of.do === "walk" ? walking(of) : await publishing(of);
   const worker = async (): Promise<void> => {
     for (let step = next(); step; step = next()) await timed(step);
   };
@@ -61,6 +61,15 @@ function reading({
   return () => {
     end ||= performance.now() + seconds * 1000;
     return performance.now() < end ? step : undefined;
+  };
+}
+
+/** Gives each request once. */
+function walking({ requests }: Task & { do: "walk" }): () => (() => Promise<string>) | undefined {
+  let next = 0;
+  return () => {
+    const request = requests[next++];
+    return request && (() => send(request.method, request.url, request.headers));
   };
 }
 

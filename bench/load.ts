@@ -33,6 +33,13 @@ export interface Load {
 }
 export type Measured = Load & { cpuMs: number };
 
+/** One request of a walk, with all its headers. */
+export interface Request {
+  url: string;
+  method: "GET" | "POST";
+  headers: Record<string, string>;
+}
+
 /** What bench/generator.ts is told to do. */
 export type Task =
   | {
@@ -43,6 +50,7 @@ export type Task =
       connections: number;
       seconds: number;
     }
+  | { do: "walk"; requests: Request[]; connections: 1 }
   | { do: "crowd"; url: string; headers: Record<string, string>; connections: number; times: number }
   | {
       do: "publish";
@@ -91,6 +99,18 @@ export async function crowd(
 export async function publish(server: Server, recipes: Recipe[], connections: number): Promise<Measured> {
   const { registry, publishHeaders: headers } = server;
   return generate(server, { do: "publish", registry, headers, connections, recipes });
+}
+
+/** Asks for one thing after the other, each once: what a cache of answers cannot help. Throws if any answer was an error. */
+export async function walk(server: Server, reads: Read[]): Promise<Measured> {
+  const requests = reads.map(({ path, headers, method = "GET" }) => ({
+    url: new URL(path, server.registry).href,
+    method,
+    headers: { ...server.readHeaders, ...headers },
+  }));
+  const measured = await generate(server, { do: "walk", requests, connections: 1 });
+  if (measured.errors > 0) throw new Error(`${server.name}: ${measured.errors} errors in a walk`);
+  return measured;
 }
 
 async function measure(server: Server, work: () => Promise<Load>): Promise<Measured> {

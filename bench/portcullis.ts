@@ -16,14 +16,23 @@ const root = join(import.meta.dirname, "..");
 const domain = "bench";
 const repository = "npm";
 
+/** With these flags besides the place's own, on CPU 0 or the CPUs that are said. */
+export function portcullisWith(more: string[], cpus?: string): Contestant {
+  return {
+    ...portcullis,
+    launch(place) {
+      const upstream = place.upstream ? ["--upstream", `public:npmjs=${place.upstream}`] : [];
+      const flags = ["--listen", `127.0.0.1:${place.port}`, "--data", join(place.dir, "data"), ...upstream];
+      const command = [join(root, "bin/portcullis"), "serve", ...flags, ...more];
+      return startServer(command, logOf(place), {}, cpus);
+    },
+  };
+}
+
 export const portcullis: Contestant = {
   name: "Portcullis",
   version: versionOf(root),
-  launch(place) {
-    const upstream = place.upstream ? ["--upstream", `public:npmjs=${place.upstream}`] : [];
-    const flags = ["--listen", `127.0.0.1:${place.port}`, "--data", join(place.dir, "data"), ...upstream];
-    return startServer([join(root, "bin/portcullis"), "serve", ...flags], logOf(place));
-  },
+  launch: (place) => portcullisWith([]).launch(place),
   /** Every request carries the token: Portcullis has no anonymous readers. */
   async connect(place) {
     const client = apiClient(place);

@@ -25,10 +25,15 @@ export function pinSelf(): void {
   if (pinned) execFileSync("taskset", ["-acp", "1", String(process.pid)], { stdio: "ignore" });
 }
 
-/** Starts a server on CPU 0 in a process group of its own; its output goes to `log`. */
-export function startServer(command: string[], log: string, env: NodeJS.ProcessEnv = {}): ChildProcess {
+/** Starts a server on CPU 0, unless other CPUs are said, in a process group of its own; its output goes to `log`. */
+export function startServer(
+  command: string[],
+  log: string,
+  env: NodeJS.ProcessEnv = {},
+  on = "0",
+): ChildProcess {
   const out = openSync(log, "a");
-  const [program = "", ...args] = pinned ? ["taskset", "-c", "0", ...command] : command;
+  const [program = "", ...args] = pinned ? ["taskset", "-c", on, ...command] : command;
   const child = spawn(program, args, {
     detached: true,
     stdio: ["ignore", out, out],

@@ -67,6 +67,7 @@ export interface Head {
   pinned: boolean;
   rounds: number;
   notes: string[];
+  sections: string[];
   work: string;
 }
 
@@ -77,9 +78,15 @@ export function render(head: Head, rows: Row[]): string {
     ["---", "---", "---:", "---:", "---:", "---:", "---:", "---:", "---"],
     ...rows.map(rowCells),
   ];
-  const table = cells.map((line) => `| ${line.join(" | ")} |`).join("\n");
+  const table = rows.length === 0 ? "" : markdown(cells);
   const notes = head.notes.map((note) => `- ${note}\n`).join("");
-  return `# What was measured\n\n${describe(head)}\n${table}\n${notes && `\n## Left out\n\n${notes}`}`;
+  const sections = head.sections.map((section) => `\n${section}`).join("");
+  return `# What was measured\n\n${describe(head)}\n${table}\n${sections}${notes && `\n## Left out\n\n${notes}`}`;
+}
+
+/** Lines of cells as a Markdown table. */
+export function markdown(lines: string[][]): string {
+  return lines.map((line) => `| ${line.join(" | ")} |`).join("\n");
 }
 
 function describe({ contestants, generator, pinned, rounds, work }: Head): string {
@@ -137,7 +144,8 @@ export function median(values: number[]): number {
   return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2;
 }
 
-function spread(values: number[]): string {
+/** Median (min–max), three digits each. */
+export function spread(values: number[]): string {
   if (values.length === 0) return "–";
   const [low, high] = [Math.min(...values), Math.max(...values)];
   return values.length === 1 ? figure(low) : `${figure(median(values))} (${figure(low)}–${figure(high)})`;

@@ -15,6 +15,7 @@ import { maven } from "./scenarios/maven.ts";
 import { growth, publishNew } from "./scenarios/publishes.ts";
 import { readPython } from "./scenarios/python.ts";
 import { readHuge, readSmall, readTarballs } from "./scenarios/reads.ts";
+import { scale } from "./scenarios/scale.ts";
 import { type Contestant, newPlace, start } from "./servers.ts";
 import type { Stage } from "./stage.ts";
 import { verdaccio } from "./verdaccio.ts";
@@ -32,6 +33,7 @@ const scenarios: Record<string, (stage: Stage) => Promise<void>> = {
   maven,
   api,
   python: readPython,
+  scale,
 };
 const usage = `npm run bench -- [--only ${Object.keys(scenarios).join(",")}] [--rounds 5] [--out FILE]`;
 const limitMs = 90 * 60_000;
@@ -55,6 +57,7 @@ async function main(): Promise<void> {
     work,
     rows: [],
     notes: [],
+    sections: [],
     seeds: new Map(),
   };
   for (const contestant of [portcullis, peer]) await admit(stage, contestant);
@@ -62,7 +65,8 @@ async function main(): Promise<void> {
   for (const name of only) await play(stage, name);
   const bound = stage.nginx ? [stage.nginx] : [];
   const contestants = [...stage.registries, ...bound].map(({ name, version }) => `${name} ${version}`);
-  const text = render({ contestants, generator, pinned, rounds, notes: stage.notes, work }, stage.rows);
+  const { notes, sections } = stage;
+  const text = render({ contestants, generator, pinned, rounds, notes, sections, work }, stage.rows);
   console.log(text);
   if (out) writeFileSync(out, text);
   process.exit(0);

@@ -14,6 +14,8 @@ export interface Stage {
   work: string;
   rows: Row[];
   notes: string[];
+  /** Tables of scenarios that compare Portcullis with itself only, as Markdown. */
+  sections: string[];
   seeds: Map<string, Promise<Place>>;
 }
 

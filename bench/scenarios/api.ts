@@ -1,12 +1,10 @@
 // The API under load: signed reads beside an answer that asks nothing, and pages of long lists, the first beside the last.
-import { createHash } from "node:crypto";
 import { Agent, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import aws4 from "aws4";
 import { type Measured, probe, publish, type Read, read } from "../load.ts";
-import { credentialsOf } from "../portcullis.ts";
 import { atMost, type Floor, loadRows, pick } from "../report.ts";
 import { newPlace, type Place, type Server } from "../servers.ts";
+import { sign } from "../sign.ts";
 import { alternate, type Stage, withServers } from "../stage.ts";
 
 const PACKAGES = 100_000;
@@ -162,34 +160,4 @@ function post(place: Place, agent: Agent, path: string, body: string): Promise<v
   outgoing.on("error", reject);
   outgoing.end(body);
   return promise;
-}
-
-const keys = new WeakMap<Place, ReturnType<typeof credentialsOf>>();
-
-/** Lower-case headers, so that they take the place of the server's own for reads. */
-function sign(place: Place, method: string, path: string, body = ""): Record<string, string> {
-  const credentials = keys.get(place) ?? credentialsOf(place);
-  keys.set(place, credentials);
-  const signed = aws4.sign(
-    {
-      method,
-      host: `127.0.0.1:${place.port}`,
-      path,
-      service: "codeartifact",
-      region: "us-east-1",
-      body,
-      headers: path.includes("/publish?")
-        ? {
-            "Content-Type": "application/octet-stream",
-            "X-Amz-Content-Sha256": createHash("sha256").update(body).digest("hex"),
-          }
-        : { "Content-Type": "application/json" },
-    },
-    credentials,
-  );
-  const headers = Object.entries(signed.headers ?? {}).map(([name, value]) => [
-    name.toLowerCase(),
-    String(value),
-  ]);
-  return Object.fromEntries(headers.filter(([name]) => name !== "content-length" && name !== "host"));
 }
