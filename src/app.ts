@@ -200,7 +200,7 @@ export async function startApp(
     ? startDispatcher({ database, region: config.region, log, now, giveUpMs })
     : undefined;
   if (dispatcher !== undefined) tellDeliveries(metrics, dispatcher);
-  log.info({ address, data: config.data, database: database.engine }, "serving");
+  log.info({ address, pid: process.pid, data: config.data, database: database.engine }, "serving");
 
   return {
     address,
