@@ -121,7 +121,7 @@ export async function finish(
   try {
     await setSequences(target, source);
     await removeMark(target);
-    await migrate(target.read, target.engine); // a kill before this leaves it to the server's start
+    await migrate(target.unhurried, target.engine); // a kill before this leaves it to the server's start
   } finally {
     await target.close();
   }

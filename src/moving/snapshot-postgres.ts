@@ -23,10 +23,9 @@ export async function openPostgresReader(url: string, alone: boolean): Promise<R
   await client.connect();
   client.on("error", () => undefined); // the next query tells
   try {
-    await client.query(
-      "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = 0",
-    );
     await client.query("begin transaction isolation level repeatable read read only");
+    await client.query("set local statement_timeout = 0");
+    await client.query("set local idle_in_transaction_session_timeout = 0");
     if (alone) await refuseOthers(client, withoutPassword(url));
     await client.query("select 1"); // the snapshot is taken by the first query
   } catch (error) {

@@ -15,7 +15,9 @@ import type { Table } from "./tables.ts";
 
 /** Opens a database as it is, whatever its schema. */
 export async function connect(location: string): Promise<Database> {
-  return isPostgres(location) ? openPostgres(location) : openSqlite(location);
+  return isPostgres(location)
+    ? openPostgres(location, { poolMax: 4, statementTimeoutMs: 0, lockTimeoutMs: 0 })
+    : openSqlite(location);
 }
 
 /** What a place holds that is not to be lost. */
@@ -79,7 +81,7 @@ function checkLevel(target: Snapshot, source: RowSource): void {
 
 /** Brings its schema to the source's level and marks it as half filled, until `removeMark`. */
 export async function prepareTarget(target: Database, source: RowSource): Promise<void> {
-  await migrate(target.read, target.engine, source.level);
+  await migrate(target.unhurried, target.engine, source.level);
   const mark: Mark = { installation: source.installation, source: source.name };
   await target.write((tx) =>
     tx

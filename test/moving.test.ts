@@ -1,0 +1,343 @@
+// Moving an installation: everything arrives, a kill loses nothing, and nothing that is there is overwritten.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { appendFileSync, existsSync, readdirSync } from "node:fs";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createDiskStore } from "../src/blobs/disk.ts";
+import { migratePlace } from "../src/moving/migrate.ts";
+import { readPlace } from "../src/moving/places.ts";
+import { createProgress } from "../src/moving/progress.ts";
+import { openSnapshot } from "../src/moving/snapshot.ts";
+import { LEFT_BEHIND } from "../src/moving/tables.ts";
+import { openDatabase } from "../src/store/database.ts";
+import { freshPostgres } from "./databases.ts";
+import { CARRIED, dumpRows, fillInstallation, hashBlobs, namedBlobs, TABLES } from "./installation.ts";
+import { startServer } from "./server.ts";
+
+const POSTGRES = process.env.PORTCULLIS_TEST_POSTGRES;
+const BIN = resolve(import.meta.dirname, "../bin/portcullis");
+const folders: string[] = [];
+
+async function folder(): Promise<string> {
+  const made = await mkdtemp(join(tmpdir(), "portcullis-moving-"));
+  folders.push(made);
+  return made;
+}
+
+/** Filled once; every test works on a copy. */
+let filled = "";
+const file = (data: string): string => join(data, "portcullis.sqlite");
+
+beforeAll(async () => {
+  filled = await folder();
+  await writeFile(join(filled, "upstreams.json"), "{}");
+  await fillInstallation(filled);
+});
+afterAll(async () => {
+  for (const each of folders) await rm(each, { recursive: true, force: true });
+});
+
+async function filledCopy(): Promise<string> {
+  const copy = await folder();
+  await cp(filled, copy, { recursive: true });
+  return copy;
+}
+
+async function migrate(
+  from: string,
+  to: readonly string[],
+  flags: { ahead?: boolean; check?: boolean } = {},
+) {
+  const source = readPlace([from], "/");
+  return migratePlace({
+    from: source,
+    to: readPlace(to, "/", source),
+    ahead: flags.ahead ?? false,
+    check: flags.check ?? false,
+    progress: createProgress({ write: () => undefined }),
+  });
+}
+
+/** A new target of each engine there is: its words on the command line, and where its rows are. */
+const TARGETS: readonly {
+  name: string;
+  make(): Promise<{ words: string[]; location: string; data: string }>;
+}[] = [
+  {
+    name: "SQLite",
+    async make() {
+      const data = join(await folder(), "data");
+      return { words: [data], location: file(data), data };
+    },
+  },
+  ...(POSTGRES === undefined
+    ? []
+    : [
+        {
+          name: "PostgreSQL",
+          async make() {
+            const data = join(await folder(), "data");
+            const location = await freshPostgres(POSTGRES);
+            return { words: [location, data], location, data };
+          },
+        },
+      ]),
+];
+
+test("every table of the schema is carried, or named with the reason why not", async () => {
+  expect(TABLES.length).toBeGreaterThan(25);
+  for (const location of [file(filled), ...(POSTGRES === undefined ? [] : [await freshPostgres(POSTGRES)])]) {
+    await (await openDatabase(location)).close();
+    const snapshot = await openSnapshot(location);
+    const carried = snapshot.tables.map(({ name }) => name);
+    await snapshot.close();
+    expect(carried.toSorted()).toEqual(CARRIED.toSorted());
+    expect(carried.indexOf("asset")).toBeGreaterThan(carried.indexOf("package_version"));
+  }
+  const known = [...TABLES, "kysely_migration", "kysely_migration_lock"];
+  expect(Object.keys(LEFT_BEHIND).filter((name) => !known.includes(name))).toEqual([]);
+});
+
+test("the installation of these tests has a row in every table that is carried", async () => {
+  const rows = await dumpRows(file(filled));
+  expect(Object.entries(rows).flatMap(([table, found]) => (found.length === 0 ? [table] : []))).toEqual([]);
+});
+
+for (const { name, make } of TARGETS)
+  describe(`to ${name}`, () => {
+    test("all rows and blobs arrive, ids go on where they had come to, and the moved server serves and takes in", async () => {
+      const source = await filledCopy();
+      const before = await dumpRows(file(source));
+      const target = await make();
+      const { contents } = await migrate(source, target.words);
+      expect(contents.copied).toBe(contents.blobs);
+      expect(await dumpRows(target.location)).toEqual(before);
+      expect(hashBlobs(join(target.data, "blobs"))).toEqual(namedBlobs(before));
+
+      const settings = target.location.startsWith("postgres") ? { database: target.location } : {};
+      const server = await startServer(settings, target.data);
+      try {
+        expect(await server.versions("main", "left")).toEqual(["1.0.0", "1.1.0", "2.0.0-rc.1"]);
+        expect((await server.tarball("main", "@scope/right", "1.1.0")).status).toBe(200);
+        expect((await server.publish("main", { name: "fresh", version: "1.0.0" })).status).toBe(201);
+      } finally {
+        await server.close();
+      }
+      const ids = (rows: Readonly<Record<string, readonly string[]>>): number[] =>
+        (rows.package ?? []).map((line) => Number((JSON.parse(line) as { id: string }).id));
+      const given = ids(before);
+      const [fresh] = ids(await dumpRows(target.location)).filter((id) => !given.includes(id));
+      expect(fresh).toBeGreaterThan(Math.max(...given) + 1); // the package that was deleted had the next one
+    });
+
+    test("a target that holds anything is refused, and nothing of it is changed", async () => {
+      const target = await make();
+      await mkdir(target.data, { recursive: true });
+      const settings = target.location.startsWith("postgres") ? { database: target.location } : {};
+      await (await startServer(settings, target.data)).close();
+      const before = await dumpRows(target.location);
+      await expect(migrate(await filledCopy(), target.words)).rejects.toThrow(
+        /is not empty: it holds rows of .*principal/,
+      );
+      expect(await dumpRows(target.location)).toEqual(before);
+    });
+
+    test("blobs that the source does not speak of are not mixed with its own", async () => {
+      const target = await make();
+      const store = await createDiskStore({ directory: join(target.data, "blobs") });
+      const writer = await store.create();
+      await writer.write(Buffer.from("somebody else's"));
+      const { digests } = await writer.finish();
+      await writer.commit();
+      writer.release();
+      await store.close();
+      await expect(migrate(await filledCopy(), target.words)).rejects.toThrow(digests.sha256);
+    });
+
+    test("a blob that the source lacks ends it by name, and the target is not served; mended, the same command ends the move", async () => {
+      const source = await filledCopy();
+      const target = await make();
+      const [sha256 = ""] = namedBlobs(await dumpRows(file(source)));
+      const path = join(source, "blobs/sha256", sha256.slice(0, 2), sha256);
+      appendFileSync(path, "x");
+      await expect(migrate(source, target.words)).rejects.toThrow(`${sha256}: `);
+      await expect(openDatabase(target.location)).rejects.toThrow("half filled");
+      await cp(join(filled, "blobs"), join(source, "blobs"), { recursive: true });
+      expect((await migrate(source, target.words)).contents.copied).toBe(1);
+      expect(await dumpRows(target.location)).toEqual(await dumpRows(file(source)));
+    });
+
+    test("killed among the rows and killed among the blobs, it goes on; nothing serves the half of it", async () => {
+      const source = await filledCopy();
+      await fillMuch(source, 30_000, 1_500);
+      const before = await dumpRows(file(source));
+      const target = await make();
+      const rows = (): Promise<number> => countJournal(target.location);
+      await killWhen(
+        ["migrate", "--from", source, "--to", ...target.words],
+        async () => (await rows()) > 2_000,
+      );
+      expect(await rows()).toBeLessThan(30_000);
+      await expect(openDatabase(target.location)).rejects.toThrow("half filled");
+
+      const blobs = (): number => countFiles(join(target.data, "blobs/sha256"));
+      await killWhen(["migrate", "--from", source, "--to", ...target.words], async () => blobs() > 50);
+      expect(blobs()).toBeLessThan(1_500);
+      await expect(openDatabase(target.location)).rejects.toThrow("half filled");
+
+      const { contents } = await migrate(source, target.words);
+      expect(contents.copied).toBeLessThan(contents.blobs);
+      expect(await dumpRows(target.location)).toEqual(before);
+      expect(hashBlobs(join(target.data, "blobs"))).toEqual(namedBlobs(before));
+    }, 120_000);
+
+    test("ahead of the stop, then the difference: what was added, changed and deleted meanwhile is carried", async () => {
+      const source = await filledCopy();
+      const target = await make();
+      const server = await startServer({}, source);
+      try {
+        await expect(migrate(source, target.words)).rejects.toThrow("is open elsewhere: stop the server");
+        await migrate(source, target.words, { ahead: true });
+        await expect(openDatabase(target.location)).rejects.toThrow("half filled");
+        expect((await server.publish("main", { name: "left", version: "3.0.0" })).status).toBe(201);
+        const right = {
+          domain: "acme",
+          repository: "main",
+          format: "npm",
+          namespace: "scope",
+          package: "right",
+        };
+        await server.client.deletePackage(right as never);
+        await server.client.updateRepository({ domain: "acme", repository: "base", description: "changed" });
+      } finally {
+        await server.close();
+      }
+      const { contents } = await migrate(source, target.words);
+      expect(contents.copied).toBe(1);
+      expect(await dumpRows(target.location)).toEqual(await dumpRows(file(source)));
+    });
+  });
+
+test.skipIf(POSTGRES === undefined)("from PostgreSQL back to a folder, everything arrives", async () => {
+  const there = await freshPostgres(POSTGRES as string);
+  const source = await filledCopy();
+  await migrate(source, [there]);
+  const before = await dumpRows(there);
+  const back = join(await folder(), "data");
+  const from = readPlace([there, source], "/");
+  const progress = createProgress({ write: () => undefined });
+  await migratePlace({ from, to: readPlace([back], "/", from), ahead: false, check: true, progress });
+  expect(await dumpRows(file(back))).toEqual(before);
+  expect(hashBlobs(join(back, "blobs"))).toEqual(namedBlobs(before));
+});
+
+test.skipIf(POSTGRES === undefined)(
+  "a database that a server is connected to is refused as a source",
+  async () => {
+    const there = await freshPostgres(POSTGRES as string);
+    const source = await filledCopy();
+    await migrate(source, [there]);
+    const server = await startServer({ database: there }, source);
+    const from = readPlace([there, source], "/");
+    const to = readPlace([join(await folder(), "data")], "/", from);
+    const progress = createProgress({ write: () => undefined });
+    try {
+      await expect(migratePlace({ from, to, ahead: false, check: false, progress })).rejects.toThrow(
+        "is in use from",
+      );
+    } finally {
+      await server.close();
+    }
+  },
+);
+
+test.skipIf(POSTGRES === undefined)(
+  "text that PostgreSQL cannot keep is told by table, row and column",
+  async () => {
+    const source = await filledCopy();
+    const database = await openDatabase(file(source));
+    await database.write((tx) =>
+      tx.updateTable("repository").set({ description: "a\0b" }).where("name", "=", "base").execute(),
+    );
+    await database.close();
+    await expect(migrate(source, [await freshPostgres(POSTGRES as string)])).rejects.toThrow(
+      /repository \d+: 'description' holds a NUL character/,
+    );
+  },
+);
+
+test("no server can start on a SQLite source while it is carried", async () => {
+  const source = await filledCopy();
+  const held = await openSnapshot(file(source), { alone: true });
+  try {
+    await expect(openDatabase(file(source))).rejects.toThrow(/locked|busy|not answer/i);
+  } finally {
+    await held.close();
+  }
+  await (await openDatabase(file(source))).close();
+}, 60_000);
+
+/** Journal entries, and blobs that assets speak of. */
+async function fillMuch(data: string, entries: number, blobs: number): Promise<void> {
+  const store = await createDiskStore({ directory: join(data, "blobs") });
+  const database = await openDatabase(file(data));
+  const { id } = await database.read.selectFrom("package_version").select("id").executeTakeFirstOrThrow();
+  const assets: { sha256: string; size: number }[] = [];
+  const put = async (n: number): Promise<void> => {
+    const writer = await store.create();
+    await writer.write(Buffer.from(`blob ${n}`.padEnd(20_000)));
+    const { size, digests } = await writer.finish();
+    await writer.commit();
+    writer.release();
+    assets.push({ size, sha256: digests.sha256 });
+  };
+  for (let n = 0; n < blobs; n += 10) await Promise.all(Array.from({ length: 10 }, (_, i) => put(n + i)));
+  const entry = { at: 1, event: "e", domain_id: 0, repository: "", format: "", namespace: "", package: "" };
+  await database.write(async (tx) => {
+    for (let n = 0; n < entries; n += 500)
+      await tx
+        .insertInto("journal")
+        .values(
+          Array.from({ length: 500 }, () => ({
+            ...entry,
+            version: "",
+            actor: "",
+            request_id: "",
+            detail: "{}",
+          })),
+        )
+        .execute();
+    for (const [n, asset] of assets.entries())
+      await tx
+        .insertInto("asset")
+        .values({ ...asset, name: `f${n}`, package_version_id: id, md5: "", sha1: "", sha512: "" })
+        .execute();
+  });
+  await database.close();
+  await store.close();
+}
+
+async function countJournal(location: string): Promise<number> {
+  if (!location.startsWith("postgres") && !existsSync(location)) return 0;
+  return (await dumpRows(location).catch(() => undefined))?.journal?.length ?? 0;
+}
+
+function countFiles(directory: string): number {
+  if (!existsSync(directory)) return 0;
+  return readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    .length;
+}
+
+/** Starts a command and kills it with SIGKILL once `reached` holds; fails when it ends before. */
+async function killWhen(args: readonly string[], reached: () => Promise<boolean>): Promise<void> {
+  const child: ChildProcess = spawn(BIN, args, { stdio: ["ignore", "ignore", "inherit"] });
+  const ended = once(child, "exit");
+  while (child.exitCode === null && !(await reached())) await sleep(1);
+  expect(child.exitCode, "it ended before it could be killed").toBeNull();
+  child.kill("SIGKILL");
+  await ended;
+}
