@@ -61,6 +61,23 @@ describe.skipIf(POSTGRES === undefined)("nodes over one PostgreSQL (skipped with
     }
   });
 
+  test("a public file that one node listed is had from another node, whose document is older", async () => {
+    const name = "newer";
+    await outside.publish("public", { name, version: "1.0.0" });
+    const [one, two] = nodes as [TestServer, TestServer];
+    expect(await two.versions("store", name)).toEqual(["1.0.0"]);
+    await outside.publish("public", { name, version: "1.1.0" });
+    expect(await one.versions("store", name)).toEqual(["1.0.0", "1.1.0"]);
+    // A document that was asked for just now is taken at its word.
+    await expect
+      .poll(async () => (await two.tarball("store", name, "1.1.0")).status, {
+        timeout: 10_000,
+        interval: 200,
+      })
+      .toBe(200);
+    expect((await two.tarball("store", name, "9.9.9")).status).toBe(404);
+  });
+
   test("a publish against an ingestion of the same name is decided once: the loser is refused, and nothing mixes", async () => {
     for (let round = 0; round < 15; round++) {
       const name = `race-${round}`;

@@ -5,8 +5,10 @@ import { packagePath } from "../core/coordinates.ts";
 import { Fault } from "../core/faults.ts";
 import type { Reason } from "../core/origin.ts";
 import { explain, ruleText } from "../core/origin.ts";
+import type { ExternalVersion } from "../formats/format.ts";
 import type { AssetRecord, VersionRecord } from "../store/versions.ts";
 import { findAssets, findVersionIn } from "../store/versions.ts";
+import type { Index } from "../upstream/upstream.ts";
 import { recordRefusal } from "./admit.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { External } from "./external.ts";
@@ -148,10 +150,7 @@ async function fromOutside(
     // A late file must come from where the version came from (spec 4.3.7).
     if (held !== undefined && held.origin.entryPoint !== connection) continue;
     try {
-      const byFile = external.format(key).versionByFile !== undefined;
-      const index = byFile ? undefined : await external.index(connection, key);
-      if (index?.state === "absent") continue;
-      const version = await external.version(connection, index, key, question.version, question.asset);
+      const version = await describedOutside(deps, external, connection, question);
       if (version !== undefined && version.assets.length === 0) throw uncheckable(question, connection);
       const asset = version?.assets.find(({ name }) => name === question.asset);
       if (version === undefined || asset === undefined) continue;
@@ -174,6 +173,32 @@ async function fromOutside(
   }
   if (trouble !== undefined) throw trouble;
   throw await hiddenOrAbsent(deps, question, lookup.reach.hidden);
+}
+
+/** A document younger than this is not asked for again on behalf of a file that it does not list, ms. */
+const RECHECK_MS = 2_000;
+
+/**
+ * The version as the connection's registry describes it. A file that the document kept here does not list is looked for
+ * in the newest one: another node may keep a newer document than this one, and have shown it to the client.
+ */
+async function describedOutside(
+  deps: RegistryDeps,
+  external: External,
+  connection: string,
+  { key, version, asset }: AssetQuestion,
+): Promise<ExternalVersion | undefined> {
+  if (external.format(key).versionByFile !== undefined)
+    return external.version(connection, undefined, key, version, asset);
+  const describe = async (index: Index) =>
+    index.state === "absent" ? undefined : external.version(connection, index, key, version, asset);
+  const index = await external.index(connection, key);
+  const found = await describe(index);
+  const lists = found?.assets.some(({ name }) => name === asset) ?? false;
+  if (lists || deps.now() - index.checkedAt < RECHECK_MS) return found;
+  const options = { revalidate: true, patienceMs: deps.limits.upstreamPatienceMs };
+  const newest = await external.index(connection, key, options).catch(() => index);
+  return newest === index ? found : describe(newest);
 }
 
 /** Bytes that cannot be checked do not enter (threats, design rule 3). */

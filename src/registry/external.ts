@@ -13,6 +13,9 @@ export type PresentIndex = Extract<Index, { state: "present" }>;
 /** A connection that did not answer in time is not waited for again for this long, ms. */
 const SLOW_PAUSE_MS = 5_000;
 
+/** Public packages are no domain's. */
+const NO_DOMAIN = 0;
+
 export interface External {
   /**
    * The document of a package at a connection; undefined when the registry does not know it. With `patience` the
@@ -76,7 +79,10 @@ export function createExternal(deps: RegistryDeps): External {
     const mark = `${name} ${key.format}/${key.namespace}/${key.name}`;
     if (sighted.get(mark) === index.digest) return;
     const versions = await versionsOf(name, index, key);
-    await deps.database.write((tx) => recordSightings(tx, name, key, versions.keys(), deps.now()));
+    await deps.database.write(async (tx) => {
+      await deps.database.lockPackage(tx, NO_DOMAIN, key); // another node may have seen the same just now
+      await recordSightings(tx, name, key, versions.keys(), deps.now());
+    });
     if (sighted.size >= 10_000) sighted.clear();
     sighted.set(mark, index.digest);
   };

@@ -38,8 +38,8 @@ export interface CrateDocumentsDeps {
 }
 
 export function createCrateDocuments({ registry, worker, cacheBytes }: CrateDocumentsDeps): CrateDocuments {
-  /** Yanks outside that are not kept here yet, by repository and name. */
-  const noticed = new Map<string, Rendered["changes"]>();
+  /** Crates with yanks outside that are not kept here yet, by repository and name. */
+  const noticed = new Set<string>();
   const documents = createDocuments({
     registry,
     cacheBytes,
@@ -47,7 +47,7 @@ export function createCrateDocuments({ registry, worker, cacheBytes }: CrateDocu
     async build(view, kind) {
       const made = await render(view, kind.name as Form);
       if (made === undefined) throw absence(view, view.key.name);
-      if (made.changes.length > 0) noticed.set(placeOf(view.repository.id, view.key), made.changes);
+      if (made.changes.length > 0) noticed.add(placeOf(view.repository.id, view.key));
       return Buffer.from(made.text);
     },
   });
@@ -62,20 +62,25 @@ export function createCrateDocuments({ registry, worker, cacheBytes }: CrateDocu
 
   /** The next time the public registry is out of reach, its last word must be known here. */
   async function keepNoticed(request: DoorRequest, key: PackageKey): Promise<void> {
-    const place = placeOf(request.repository.id, key);
-    const changes = noticed.get(place);
-    if (changes === undefined) return;
-    noticed.delete(place);
-    const rewritten = changes.map(({ version, yanked }) => ({
-      version,
-      asset: assetName(key.name, version),
-      document: yankNote(yanked),
-    }));
+    if (!noticed.delete(placeOf(request.repository.id, key))) return;
     try {
-      await registry.rewriteAssets(request.repository, key, rewritten, "refresh", request);
+      const rewritten = (await changesNow(request, key)).map(({ version, yanked }) => ({
+        version,
+        asset: assetName(key.name, version),
+        document: yankNote(yanked),
+      }));
+      if (rewritten.length > 0)
+        await registry.rewriteAssets(request.repository, key, rewritten, "refresh", request);
     } catch (error) {
-      if (!(error instanceof Fault)) throw error; // what was sent is right; what is kept is set right the next time
+      // What was sent is right; what is kept is set right the next time.
+      if (!(error instanceof Fault) && (error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     }
+  }
+
+  /** By the index as it is now: nodes that keep older and newer ones would undo each other's notes. */
+  async function changesNow({ repository }: DoorRequest, key: PackageKey): Promise<Rendered["changes"]> {
+    const view = await registry.view(repository, key, { revalidate: true });
+    return view.trouble === undefined ? ((await render(view, "index"))?.changes ?? []) : [];
   }
 
   return {

@@ -104,6 +104,25 @@ describe("uploads", () => {
     expect((await get(`simple/zeros/1.0.0/${sdist.filename}`)).status).toBe(200);
   });
 
+  test("a release that goes and comes again under another spelling is found at the address that its files had", async () => {
+    const of = { name: "again", version: "1.0.0" };
+    const sdist = await makeSdist(of);
+    await publish(makeWheel({ ...of, version: "1.0" }), { ...of, version: "1.0" });
+    await publish(sdist, of);
+    expect((await get(`simple/again/1.0.0/${sdist.filename}`)).status).toBe(200);
+    await server.client.deletePackageVersions({
+      domain: DOMAIN,
+      repository: "own",
+      format: "pypi",
+      package: "again",
+      versions: ["1.0"],
+    });
+    expect((await get(`simple/again/1.0.0/${sdist.filename}`)).status).toBe(404);
+    expect((await publish(sdist, of)).status).toBe(200);
+    expect((await page("again")).versions).toEqual(["1.0.0"]);
+    expect((await get(`simple/again/1.0.0/${sdist.filename}`)).status).toBe(200);
+  });
+
   test("every digest that is sent is checked, wherever it stands in the form; a wrong one leaves nothing", async () => {
     const of = { name: "digests", version: "1.0" };
     const wheel = makeWheel(of);

@@ -1,7 +1,7 @@
 // GET and HEAD of what lies under a version: its files, and what is served beside them.
 import { LRUCache } from "lru-cache";
 import type { PackageKey } from "../../core/coordinates.ts";
-import { notFound } from "../../core/faults.ts";
+import { Fault, notFound } from "../../core/faults.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { Files } from "../files.ts";
 import type { DoorRequest } from "../format.ts";
@@ -55,12 +55,23 @@ export function createFileDoor({ registry, files, beside, spellings }: FileDoorD
           asset: file,
           ...(file.endsWith(".provenance") ? { contentType: "application/vnd.pypi.integrity.v1+json" } : {}),
         }));
-      const known = resolved.get(mark);
-      if (known !== undefined) return send(known);
-      return resolve(request, key, version, file).then((spelled) => {
+      const find = async (instead?: { readonly of: string; readonly refusal: unknown }): Promise<void> => {
+        const spelled = await resolve(request, key, version, file);
+        if (spelled === instead?.of) throw instead.refusal;
         resolved.set(mark, spelled);
-        return send(spelled);
+        await send(spelled);
+      };
+      const known = resolved.get(mark);
+      if (known === undefined) return find();
+      // The release may have gone and come again under another spelling.
+      return send(known)?.catch((refusal: unknown) => {
+        if (!isAbsence(refusal)) throw refusal;
+        return find({ of: known, refusal });
       });
     },
   };
+}
+
+function isAbsence(error: unknown): boolean {
+  return error instanceof Fault && error.code === "ResourceNotFoundException";
 }

@@ -24,10 +24,17 @@ export function createRefreshes(registry: Registry, worker: DocumentWorker): Ref
   const running = new Map<string, Promise<void>>();
 
   /** Only what this repository itself holds is its own to rewrite; others do so when they are asked. */
-  async function refresh(view: PackageView, request: DoorRequest, key: PackageKey): Promise<void> {
+  async function changesIn(view: PackageView) {
     const own = view.local.filter(({ repositoryId }) => repositoryId === view.repository.id);
     const facts = await factsOf(registry, { ...view, local: own });
-    const changes = await worker.ask("changes", { facts: plainFacts(facts), files: indexFilesOf(view) });
+    return worker.ask("changes", { facts: plainFacts(facts), files: indexFilesOf(view) });
+  }
+
+  /** By the index as it is now: nodes that keep older and newer ones would undo each other's notes. */
+  async function refresh(view: PackageView, request: DoorRequest, key: PackageKey): Promise<void> {
+    if ((await changesIn(view)).length === 0) return;
+    const now = await registry.view(view.repository, key, { revalidate: true });
+    const changes = now.trouble === undefined ? await changesIn(now) : [];
     if (changes.length > 0)
       await registry.rewriteAssets(request.repository, key, changes, "refresh", request);
   }
