@@ -76,7 +76,8 @@ function poolConfig({
 }
 
 interface Loan {
-  client: PoolClient;
+  /** Undefined: it broke, and there was none to replace it. */
+  client: PoolClient | undefined;
   inTransaction: boolean;
   /** Not to be lent again. */
   spoilt: boolean;
@@ -98,9 +99,10 @@ async function lend(
   const loan: Loan = { client: await connect(), inTransaction: false, spoilt: false, replaced: false };
 
   const query = async (text: string, values: readonly unknown[]): Promise<QueryResult> => {
-    const name = statements?.nameOf(text, loan.client);
+    const client = (loan.client ??= await connect());
+    const name = statements?.nameOf(text, client);
     try {
-      const result = await loan.client.query(
+      const result = await client.query(
         name === undefined ? { text, values: [...values] } : { name, text, values: [...values] },
       );
       if (BEGIN.test(text)) loan.inTransaction = true;
@@ -113,17 +115,17 @@ async function lend(
       if (loan.inTransaction) return fail(error, text === "commit" ? PERHAPS_RECORDED : NOTHING_RECORDED);
       if (loan.replaced || !isRepeatable(text)) return fail(error);
       // It broke while it was idle, or under a question that may as well be asked again.
-      loan.client.release(true);
-      loan.client = await connect();
-      loan.spoilt = false;
+      giveBack();
       loan.replaced = true;
       return query(text, values);
     }
   };
-  return {
-    query,
-    release: () => loan.client.release(loan.spoilt || statements?.isFull(loan.client) === true),
-  } as unknown as PostgresPoolClient;
+  const giveBack = (): void => {
+    loan.client?.release(loan.spoilt || statements?.isFull(loan.client) === true);
+    loan.client = undefined;
+    loan.spoilt = false;
+  };
+  return { query, release: giveBack } as unknown as PostgresPoolClient;
 }
 
 const BEGIN = /^(begin|start transaction)/;
