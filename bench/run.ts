@@ -12,6 +12,7 @@ import { fairness } from "./scenarios/clients.ts";
 import { memory, startUp } from "./scenarios/footprint.ts";
 import { install } from "./scenarios/install.ts";
 import { maven } from "./scenarios/maven.ts";
+import { million } from "./scenarios/million.ts";
 import { growth, publishNew } from "./scenarios/publishes.ts";
 import { readPython } from "./scenarios/python.ts";
 import { readHuge, readSmall, readTarballs } from "./scenarios/reads.ts";
@@ -34,6 +35,7 @@ const scenarios: Record<string, (stage: Stage) => Promise<void>> = {
   api,
   python: readPython,
   scale,
+  million,
 };
 const usage = `npm run bench -- [--only ${Object.keys(scenarios).join(",")}] [--rounds 5] [--out FILE]`;
 const limitMs = 90 * 60_000;

@@ -112,7 +112,7 @@ interface Sample {
 
 async function compare(
   rounds: number,
-  read: string,
+  title: string,
   what: (place: Place) => Read,
   fleets: Fleet[],
 ): Promise<string[][]> {
@@ -124,7 +124,9 @@ async function compare(
       const fleet = fleets[turn];
       if (fleet !== undefined) samples[turn]?.push(await load(fleet, what, SECONDS));
     }
-  return fleets.map(({ title, postgres }, i) => lineOf(`${read}: ${title}`, samples[i] ?? [], postgres));
+  return fleets.map(({ title: fleet, postgres }, i) =>
+    lineOf(`${title}: ${fleet}`, samples[i] ?? [], postgres),
+  );
 }
 
 /** Every member has its share of the connections at the same time. */
