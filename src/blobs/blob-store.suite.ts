@@ -365,6 +365,29 @@ export function blobStoreSuite({ name, make, largeBytes, memoryBounded }: SuiteO
       expectBytes(await buffer(reader), large);
     });
 
+    test("a blob that is set aside is gone, others stay, and it may come back", async () => {
+      const gone = await put(store, small);
+      const stays = await put(store, large);
+      expect(await store.setAside(gone.digests.sha256)).toEqual(expect.any(String));
+      expect(await store.setAside(gone.digests.sha256)).toBeUndefined();
+      expect(await store.stat(gone.digests.sha256)).toBeUndefined();
+      expect(await listed(store)).toEqual([[stays.digests.sha256, large.length]]);
+      await put(store, small);
+      expect(await store.stat(gone.digests.sha256)).toEqual({ size: small.length });
+    });
+
+    test("list gives those whose digest begins as asked", async () => {
+      const digests = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => put(store, Buffer.from(`blob ${i}`))),
+      ).then((staged) => staged.map((blob) => blob.digests.sha256));
+      const [first = ""] = digests;
+      for (const prefix of ["", ...[1, 2, 3, 64].map((length) => first.slice(0, length))]) {
+        const found: string[] = [];
+        for await (const { sha256 } of store.list(prefix)) found.push(sha256);
+        expect(found.sort()).toEqual(digests.filter((sha256) => sha256.startsWith(prefix)).sort());
+      }
+    });
+
     test("list tells when each blob came", async () => {
       const before = Date.now();
       await put(store, small);

@@ -73,8 +73,15 @@ export interface BlobStore {
   read(sha256: string, bytesMax: number): Promise<Buffer>;
   /** Forgets the blob. No error when it is absent. Readers that already opened it may finish. */
   delete(sha256: string): Promise<void>;
-  /** Every blob, in no particular order, for sweeps and checks. */
-  list(): AsyncIterable<{ readonly sha256: string; readonly size: number; readonly modifiedMs: number }>;
+  /**
+   * Takes a damaged blob out of everybody's reach, as `delete` does, but keeps its bytes beside the store for an
+   * operator to look into; tells where. Undefined when it is absent. A later commit of the right bytes is not hindered.
+   */
+  setAside(sha256: string): Promise<string | undefined>;
+  /** Every blob, or those whose SHA-256 begins with `prefix`; in no particular order, for sweeps and checks. */
+  list(
+    prefix?: string,
+  ): AsyncIterable<{ readonly sha256: string; readonly size: number; readonly modifiedMs: number }>;
   /** Resolves when the store answers; used by /readyz. */
   probe(): Promise<void>;
   close(): Promise<void>;

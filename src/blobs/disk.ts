@@ -1,6 +1,6 @@
 // Blobs as files named after their SHA-256, written so that what was committed survives a power cut.
 import { close, createReadStream, fstat, fsync, mkdirSync, open, openSync, read } from "node:fs";
-import { mkdir, opendir, readdir, stat, unlink, writeFile } from "node:fs/promises";
+import { mkdir, opendir, readdir, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { promisify } from "node:util";
@@ -81,7 +81,14 @@ export async function createDiskStore(options: DiskOptions): Promise<BlobStore> 
     async delete(sha256) {
       if (isSha256(sha256)) await ignoreAbsence(unlink(pathOf(sha256)));
     },
-    list: () => listBlobs(root),
+    async setAside(sha256) {
+      if (!isSha256(sha256)) return undefined;
+      const aside = join(options.directory, "damaged");
+      await mkdir(aside, { recursive: true });
+      const place = join(aside, `${sha256}-${Date.now()}`);
+      return ignoreAbsence(rename(pathOf(sha256), place).then(() => place));
+    },
+    list: (prefix) => listBlobs(root, prefix),
     async probe() {
       const path = join(staging, stagingName());
       await writeFile(path, "probe", { flag: "wx" });
@@ -144,10 +151,12 @@ function openFolders(root: string): { get(prefix: string): Promise<number>; clos
   };
 }
 
-async function* listBlobs(root: string): ReturnType<BlobStore["list"]> {
-  for (const prefix of await readdir(root)) {
-    for await (const { name } of await opendir(join(root, prefix))) {
-      const found = isSha256(name) ? await ignoreAbsence(stat(join(root, prefix, name))) : undefined;
+async function* listBlobs(root: string, prefix = ""): ReturnType<BlobStore["list"]> {
+  for (const folder of await readdir(root)) {
+    if (!folder.startsWith(prefix.slice(0, 2))) continue;
+    for await (const { name } of await opendir(join(root, folder))) {
+      const wanted = isSha256(name) && name.startsWith(prefix);
+      const found = wanted ? await ignoreAbsence(stat(join(root, folder, name))) : undefined;
       if (found !== undefined) yield { sha256: name, size: found.size, modifiedMs: found.mtimeMs };
     }
   }

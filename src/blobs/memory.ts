@@ -48,8 +48,12 @@ export function createMemoryStore(): BlobStore {
     async delete(sha256) {
       blobs.delete(sha256);
     },
-    async *list() {
-      for (const [sha256, { bytes, modifiedMs }] of blobs) yield { sha256, size: bytes.length, modifiedMs };
+    async setAside(sha256) {
+      return blobs.delete(sha256) ? "nowhere" : undefined;
+    },
+    async *list(prefix = "") {
+      for (const [sha256, { bytes, modifiedMs }] of blobs)
+        if (sha256.startsWith(prefix)) yield { sha256, size: bytes.length, modifiedMs };
     },
     async probe() {},
     async close() {},

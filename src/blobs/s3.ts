@@ -98,8 +98,18 @@ export async function createS3Store(options: S3Options): Promise<BlobStore> {
     async delete(sha256) {
       if (isSha256(sha256)) await client.send(new commands.DeleteObjectCommand(place(sha256)));
     },
-    async *list() {
-      const pages = commands.paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: prefix });
+    async setAside(sha256) {
+      if ((await store.stat(sha256)) === undefined) return undefined;
+      const { Key } = place(sha256);
+      const aside = `${prefix.slice(0, -"sha256/".length)}damaged/${sha256}-${Date.now()}`;
+      const CopySource = encodeURI(`${bucket}/${Key}`);
+      await client.send(new commands.CopyObjectCommand({ Bucket: bucket, Key: aside, CopySource }));
+      await store.delete(sha256);
+      return `s3://${bucket}/${aside}`;
+    },
+    async *list(start = "") {
+      const Prefix = start.length < 2 ? prefix + start : `${prefix}${start.slice(0, 2)}/${start}`;
+      const pages = commands.paginateListObjectsV2({ client }, { Bucket: bucket, Prefix });
       for await (const { Contents = [] } of pages) {
         for (const { Key = "", Size = 0, LastModified } of Contents) {
           const sha256 = Key.slice(prefix.length + 3);
