@@ -1,9 +1,13 @@
 // An installation with a row in every table, made through a real server, and its rows as the databases themselves show them.
+import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { createDiskStore } from "../src/blobs/disk.ts";
 import type { Flags } from "../src/config.ts";
 import { LEFT_BEHIND } from "../src/moving/tables.ts";
 import { openDatabase } from "../src/store/database.ts";
@@ -217,4 +221,58 @@ export function hashBlobs(directory: string): string[] {
 export function namedBlobs(rows: Readonly<Record<string, readonly string[]>>): string[] {
   const named = (rows.asset ?? []).map((line) => (JSON.parse(line) as { sha256: string }).sha256);
   return [...new Set(named)].sort();
+}
+
+/** Journal entries, and blobs that assets speak of. */
+export async function fillMuch(data: string, entries: number, blobs: number): Promise<void> {
+  const store = await createDiskStore({ directory: join(data, "blobs") });
+  const database = await openDatabase(join(data, "portcullis.sqlite"));
+  const { id } = await database.read.selectFrom("package_version").select("id").executeTakeFirstOrThrow();
+  const assets: { sha256: string; size: number }[] = [];
+  const put = async (n: number): Promise<void> => {
+    const writer = await store.create();
+    await writer.write(Buffer.from(`blob ${n}`.padEnd(20_000)));
+    const { size, digests } = await writer.finish();
+    await writer.commit();
+    writer.release();
+    assets.push({ size, sha256: digests.sha256 });
+  };
+  for (let n = 0; n < blobs; n += 10) await Promise.all(Array.from({ length: 10 }, (_, i) => put(n + i)));
+  const entry = { at: 1, event: "e", domain_id: 0, repository: "", format: "", namespace: "", package: "" };
+  await database.write(async (tx) => {
+    for (let n = 0; n < entries; n += 500)
+      await tx
+        .insertInto("journal")
+        .values(
+          Array.from({ length: 500 }, () => ({
+            ...entry,
+            version: "",
+            actor: "",
+            request_id: "",
+            detail: "{}",
+          })),
+        )
+        .execute();
+    for (const [n, asset] of assets.entries())
+      await tx
+        .insertInto("asset")
+        .values({ ...asset, name: `f${n}`, package_version_id: id, md5: "", sha1: "", sha512: "" })
+        .execute();
+  });
+  await database.close();
+  await store.close();
+}
+
+/** Starts a command and kills it with SIGKILL once `reached` holds; rejects when it ends before. */
+export async function killWhen(
+  program: string,
+  args: readonly string[],
+  reached: () => Promise<boolean>,
+): Promise<void> {
+  const child: ChildProcess = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] });
+  const ended = once(child, "exit");
+  while (child.exitCode === null && !(await reached())) await sleep(1);
+  if (child.exitCode !== null) throw new Error("it ended before it could be killed");
+  child.kill("SIGKILL");
+  await ended;
 }

@@ -1,11 +1,8 @@
 // Moving an installation: everything arrives, a kill loses nothing, and nothing that is there is overwritten.
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { appendFileSync, existsSync, readdirSync } from "node:fs";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createDiskStore } from "../src/blobs/disk.ts";
 import { migratePlace } from "../src/moving/migrate.ts";
@@ -15,7 +12,16 @@ import { openSnapshot } from "../src/moving/snapshot.ts";
 import { LEFT_BEHIND } from "../src/moving/tables.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { freshPostgres } from "./databases.ts";
-import { CARRIED, dumpRows, fillInstallation, hashBlobs, namedBlobs, TABLES } from "./installation.ts";
+import {
+  CARRIED,
+  dumpRows,
+  fillInstallation,
+  fillMuch,
+  hashBlobs,
+  killWhen,
+  namedBlobs,
+  TABLES,
+} from "./installation.ts";
 import { startServer } from "./server.ts";
 
 const POSTGRES = process.env.PORTCULLIS_TEST_POSTGRES;
@@ -178,6 +184,7 @@ for (const { name, make } of TARGETS)
       const target = await make();
       const rows = (): Promise<number> => countJournal(target.location);
       await killWhen(
+        BIN,
         ["migrate", "--from", source, "--to", ...target.words],
         async () => (await rows()) > 2_000,
       );
@@ -185,7 +192,7 @@ for (const { name, make } of TARGETS)
       await expect(openDatabase(target.location)).rejects.toThrow("half filled");
 
       const blobs = (): number => countFiles(join(target.data, "blobs/sha256"));
-      await killWhen(["migrate", "--from", source, "--to", ...target.words], async () => blobs() > 50);
+      await killWhen(BIN, ["migrate", "--from", source, "--to", ...target.words], async () => blobs() > 50);
       expect(blobs()).toBeLessThan(1_500);
       await expect(openDatabase(target.location)).rejects.toThrow("half filled");
 
@@ -281,46 +288,6 @@ test("no server can start on a SQLite source while it is carried", async () => {
   await (await openDatabase(file(source))).close();
 }, 60_000);
 
-/** Journal entries, and blobs that assets speak of. */
-async function fillMuch(data: string, entries: number, blobs: number): Promise<void> {
-  const store = await createDiskStore({ directory: join(data, "blobs") });
-  const database = await openDatabase(file(data));
-  const { id } = await database.read.selectFrom("package_version").select("id").executeTakeFirstOrThrow();
-  const assets: { sha256: string; size: number }[] = [];
-  const put = async (n: number): Promise<void> => {
-    const writer = await store.create();
-    await writer.write(Buffer.from(`blob ${n}`.padEnd(20_000)));
-    const { size, digests } = await writer.finish();
-    await writer.commit();
-    writer.release();
-    assets.push({ size, sha256: digests.sha256 });
-  };
-  for (let n = 0; n < blobs; n += 10) await Promise.all(Array.from({ length: 10 }, (_, i) => put(n + i)));
-  const entry = { at: 1, event: "e", domain_id: 0, repository: "", format: "", namespace: "", package: "" };
-  await database.write(async (tx) => {
-    for (let n = 0; n < entries; n += 500)
-      await tx
-        .insertInto("journal")
-        .values(
-          Array.from({ length: 500 }, () => ({
-            ...entry,
-            version: "",
-            actor: "",
-            request_id: "",
-            detail: "{}",
-          })),
-        )
-        .execute();
-    for (const [n, asset] of assets.entries())
-      await tx
-        .insertInto("asset")
-        .values({ ...asset, name: `f${n}`, package_version_id: id, md5: "", sha1: "", sha512: "" })
-        .execute();
-  });
-  await database.close();
-  await store.close();
-}
-
 async function countJournal(location: string): Promise<number> {
   if (!location.startsWith("postgres") && !existsSync(location)) return 0;
   return (await dumpRows(location).catch(() => undefined))?.journal?.length ?? 0;
@@ -330,14 +297,4 @@ function countFiles(directory: string): number {
   if (!existsSync(directory)) return 0;
   return readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
     .length;
-}
-
-/** Starts a command and kills it with SIGKILL once `reached` holds; fails when it ends before. */
-async function killWhen(args: readonly string[], reached: () => Promise<boolean>): Promise<void> {
-  const child: ChildProcess = spawn(BIN, args, { stdio: ["ignore", "ignore", "inherit"] });
-  const ended = once(child, "exit");
-  while (child.exitCode === null && !(await reached())) await sleep(1);
-  expect(child.exitCode, "it ended before it could be killed").toBeNull();
-  child.kill("SIGKILL");
-  await ended;
 }

@@ -11,6 +11,7 @@ interface BackupCommandOptions extends BlobPlaceOptions {
   readonly to: string;
   readonly check?: boolean;
   readonly allowDamage?: boolean;
+  readonly waitSeconds: string;
 }
 
 export function backupCommand(): Command {
@@ -24,6 +25,7 @@ export function backupCommand(): Command {
     )
     .option("--check", "hash the blobs that earlier backups have put there, too")
     .option("--allow-damage", "finish although blobs are missing or damaged; the manifest lists them")
+    .option("--wait-seconds <N>", "how long to wait for a sweep or another backup to end", "90")
     .action(backup);
 }
 
@@ -38,6 +40,7 @@ async function backup(options: BackupCommandOptions): Promise<void> {
       to: resolve(options.to),
       check: options.check === true,
       allowDamage: options.allowDamage === true,
+      waitMs: Number(options.waitSeconds) * 1_000,
       now: Date.now,
       progress: createProgress(process.stderr),
     });

@@ -30,6 +30,8 @@ export interface BackupOptions {
   readonly check: boolean;
   /** Finish although blobs are missing or damaged; the manifest lists them. */
   readonly allowDamage: boolean;
+  /** How long another holder of the lease, at most a batch of a sweep or another backup, is waited for. */
+  readonly waitMs: number;
   readonly now: () => number;
   readonly progress: Progress;
 }
@@ -56,7 +58,7 @@ export async function makeBackup(options: BackupOptions): Promise<BackupMade> {
 
 async function fill(folder: string, at: string, options: BackupOptions): Promise<BackupMade> {
   const { progress } = options;
-  const keeper = await keepBlobs(options.database);
+  const keeper = await keepBlobs(options.database, options.waitMs);
   try {
     const described = await writeSnapshot(folder, at, options);
     const contents = await copyBlobs(folder, options, keeper.lease?.lost);
@@ -76,19 +78,17 @@ async function fill(folder: string, at: string, options: BackupOptions): Promise
   }
 }
 
-/** How long another holder, at most a batch of a sweep or another backup, is waited for. */
-const LEASE_WAIT_MS = 60_000;
-
 /** Sees to it that no blob is deleted. A database from before there were leases has a sweep that spares an hour's blobs. */
-export async function keepBlobs(location: string): Promise<{ lease?: HeldLease; release(): Promise<void> }> {
+export async function keepBlobs(
+  location: string,
+  waitMs: number,
+): Promise<{ lease?: HeldLease; release(): Promise<void> }> {
   if (!(await hasLeases(location))) return { release: () => Promise.resolve() };
   const database = await connect(location);
-  const lease = await holdLease(database, BLOB_DELETION, { waitMs: LEASE_WAIT_MS }).catch(
-    async (error: unknown) => {
-      await database.close();
-      throw error;
-    },
-  );
+  const lease = await holdLease(database, BLOB_DELETION, { waitMs }).catch(async (error: unknown) => {
+    await database.close();
+    throw error;
+  });
   if (lease === undefined) {
     await database.close();
     throw new Error("another backup or a long sweep is at work on this server; try again when it is done");

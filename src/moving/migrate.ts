@@ -22,6 +22,8 @@ export interface MigrateOptions {
   readonly progress: Progress;
 }
 
+const LEASE_WAIT_MS = 90_000;
+
 /**
  * Resolves when every row and every blob is at the target and was compared (with `ahead`: when what there was has been
  * carried). It may be killed at any moment and run again. Rejects when a server has the source open, when the target
@@ -31,7 +33,7 @@ export async function migratePlace(options: MigrateOptions): Promise<Carried> {
   const { from, to, ahead } = options;
   if (from.database === to.database && from.blobs === to.blobs)
     throw new Error("source and target are the same place: there is nothing to move");
-  const keeper = ahead ? await keepBlobs(from.database) : undefined;
+  const keeper = ahead ? await keepBlobs(from.database, LEASE_WAIT_MS) : undefined;
   try {
     const source = await openSource(from.database, ahead);
     try {
