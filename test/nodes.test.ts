@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabase } from "../src/store/database.ts";
 import { revokeToken } from "../src/store/identities.ts";
 import { deletePrincipal } from "../src/store/principals.ts";
+import { freshPostgres } from "./databases.ts";
 import { type Nodes, startNodes } from "./nodes.ts";
-import { ACCOUNT, DOMAIN, encodeName, type TestServer } from "./server.ts";
+import { openRoad } from "./road.ts";
+import { ACCOUNT, DOMAIN, encodeName, startServer, type TestServer } from "./server.ts";
 
 const POSTGRES = process.env.PORTCULLIS_TEST_POSTGRES;
 /** Enough for a notice that comes a little late to be caught late at least once. */
@@ -211,3 +213,42 @@ describe.skipIf(POSTGRES === undefined)("two nodes over one PostgreSQL (skipped 
     await commandLine.close();
   });
 });
+
+describe.skipIf(POSTGRES === undefined)(
+  "a node that has lost its database (skipped without PostgreSQL)",
+  () => {
+    test("refuses in each door's own words, with 503 and when to come again, and serves again by itself", async () => {
+      const address = new URL(await freshPostgres(POSTGRES as string));
+      const road = await openRoad(Number(address.port));
+      address.port = String(road.port);
+      const node = await startServer({ database: address.href });
+      await node.repository("repo");
+      await node.publish("repo", { name: "kept", version: "1.0.0" });
+      expect(await node.versions("repo", "kept")).toEqual(["1.0.0"]);
+      await road.close();
+
+      // Not even what is at hand: another node may have changed it.
+      const refused = await node.npm("repo", "kept");
+      expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+      expect(await refused.json()).toMatchObject({
+        error: expect.stringMatching(/database cannot be reached.*again/),
+      });
+      await expect(node.client.listDomains({})).rejects.toMatchObject({
+        name: "ServiceUnavailableException",
+        $metadata: { httpStatusCode: 503 },
+      });
+      expect((await fetch(`${node.url}/healthz`)).status).toBe(200);
+      expect((await fetch(`${node.url}/metrics`)).status).toBe(200);
+      expect((await fetch(`${node.url}/readyz`)).status).toBe(503);
+
+      await road.open();
+      const back = async () => (await node.npm("repo", "kept")).status;
+      await expect.poll(back, { timeout: 20_000, interval: 100 }).toBe(200);
+      expect((await node.publish("repo", { name: "kept", version: "2.0.0" })).status).toBe(201);
+      expect(await node.versions("repo", "kept")).toEqual(["1.0.0", "2.0.0"]);
+      expect((await fetch(`${node.url}/readyz`)).status).toBe(200);
+      await node.close();
+      await road.close();
+    });
+  },
+);

@@ -1,11 +1,11 @@
 // What one process changes, another one is told of, on both databases; and after a barrier nothing is still on its way.
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, connect as dial, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { freshPostgres } from "../../test/databases.ts";
+import { openRoad, type Road } from "../../test/road.ts";
 import type { PackageKey } from "../core/coordinates.ts";
 import type { Database } from "./database.ts";
 import { openDatabase } from "./database.ts";
@@ -198,6 +198,27 @@ describe.skipIf(POSTGRES === undefined)("over a connection that fails", () => {
     await notices.close();
   });
 
+  test("ten that write and ask at once: each barrier that was asked for after a commit has heard of it", async () => {
+    const heard = new Set<number>();
+    const connect = () => new pg.Client(url);
+    const tell = (change: Change) => change.of === "domain" && heard.add(change.domainId);
+    const notices = await listenToChanges({ connect, tell, stalenessMs: 0 });
+    const writers = Array.from({ length: 10 }, connect);
+    await Promise.all(
+      writers.map(async (one, index) => {
+        await one.connect();
+        for (let round = 0; round < 400; round++) {
+          const mark = index * 1_000 + round;
+          await one.query("select pg_notify('portcullis', $1)", [`["domain",${mark}]`]);
+          await notices.barrier();
+          if (!heard.has(mark)) expect.fail(`writer ${index} was not heard in round ${round}`);
+        }
+        await one.end();
+      }),
+    );
+    await notices.close();
+  });
+
   test("a lost connection voids everything, and the barrier holds again over a new one", async () => {
     const notices = await listen();
     await notices.barrier();
@@ -247,49 +268,4 @@ describe.skipIf(POSTGRES === undefined)("over a connection that fails", () => {
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
-/** A way to the database that can be blocked. */
-interface Road {
-  readonly port: number;
-  /** Connections of now carry nothing more; later ones do. */
-  hang(): void;
-  close(): Promise<void>;
-  open(): Promise<void>;
-}
-
-async function openRoad(target: number): Promise<Road> {
-  const pairs = new Set<readonly [Socket, Socket]>();
-  let server: Server;
-  const road = {
-    port: 0,
-    hang() {
-      for (const [a, b] of pairs) {
-        a.unpipe();
-        b.unpipe();
-      }
-    },
-    async close() {
-      for (const sockets of pairs) for (const socket of sockets) socket.destroy();
-      if (server.listening) await new Promise((resolve) => server.close(resolve));
-    },
-    async open() {
-      server = createServer((socket) => {
-        const pair = [socket, dial(target, "127.0.0.1")] as const;
-        pairs.add(pair);
-        for (const [from, to] of [pair, pair.toReversed()] as [Socket, Socket][]) {
-          from.pipe(to);
-          from.on("error", () => undefined);
-          from.on("close", () => {
-            to.destroy();
-            pairs.delete(pair);
-          });
-        }
-      });
-      await new Promise<void>((resolve) => server.listen(road.port, "127.0.0.1", resolve));
-      road.port = (server.address() as { port: number }).port;
-    },
-  };
-  await road.open();
-  return road;
 }

@@ -2,6 +2,7 @@
 import type { Client } from "pg";
 import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import { type Fault, unavailable } from "../core/faults.ts";
+import type { Log } from "../core/log.ts";
 
 /** What is no longer true of what a process keeps in memory. */
 export type Change =
@@ -25,6 +26,7 @@ export interface NoticeOptions {
   readonly stalenessMs: number;
   /** A connection that has not answered by then is taken for dead, ms. */
   readonly answerMs?: number;
+  readonly log?: Log | undefined;
 }
 
 const ANSWER_MS = 5_000;
@@ -44,7 +46,7 @@ const RETRY_MS_MAX = 2_000;
  * running ones when it is read from the queue, so whoever reads rows after hearing a notice reads the new ones.
  */
 export async function listenToChanges(options: NoticeOptions): Promise<Notices> {
-  const { connect, tell, stalenessMs, answerMs = ANSWER_MS } = options;
+  const { connect, tell, stalenessMs, answerMs = ANSWER_MS, log } = options;
   let client: Client | undefined;
   /** The attempt under way to have a connection. */
   let opening: Promise<void> | undefined;
@@ -82,14 +84,17 @@ export async function listenToChanges(options: NoticeOptions): Promise<Notices> 
     if (client !== lost) return;
     client = undefined;
     tell({ of: "everything" });
+    log?.warn({}, "the connection that tells what other nodes change is lost: nothing kept is believed");
     reopen();
   };
 
   const reopen = (): void => {
     if (closed) return;
-    opening = open().finally(() => {
-      opening = undefined;
-    });
+    opening = open()
+      .then(() => log?.info({}, "what other nodes change is told again"))
+      .finally(() => {
+        opening = undefined;
+      });
     opening.catch(() => {
       // Apart from one another, so that a database that comes back is not met by all nodes at once.
       const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** failures++) * (0.5 + Math.random());

@@ -40,6 +40,7 @@ export async function openPostgres(url: string, options: DatabaseOptions = {}): 
       new pg.Client({ application_name: "portcullis notices", connectionString: session, keepAlive: true }),
     tell: (change) => observer(change),
     stalenessMs: options.stalenessMs ?? 0,
+    log: options.log,
   });
   const lock = (tx: Transaction<Schema>, domainId: number, name: string) =>
     sql`select pg_advisory_xact_lock(${LOCK_SPACE + domainId}::int, hashtext(${name}))`.execute(tx);
@@ -58,7 +59,10 @@ export async function openPostgres(url: string, options: DatabaseOptions = {}): 
     skipsLocked: true,
     observe: (tell) => void (observer = tell),
     barrier: () => notices.barrier(),
-    probe: async () => void (await sql`select 1`.execute(read)),
+    async probe() {
+      await sql`select 1`.execute(read);
+      await notices.barrier();
+    },
     async close() {
       await notices.close();
       await Promise.all([primary.end(), unhurried.end(), replica?.end()]);
