@@ -10,7 +10,7 @@ import type { BlobStore } from "./blobs/blob-store.ts";
 import { createDiskStore } from "./blobs/disk.ts";
 import type { Seat } from "./cluster/seat.ts";
 import type { Config } from "./config.ts";
-import { createConnections } from "./connections.ts";
+import { type Connections, createConnections } from "./connections.ts";
 import type { PackageFormat } from "./core/coordinates.ts";
 import type { Log } from "./core/log.ts";
 import { createDoors } from "./doors.ts";
@@ -77,11 +77,7 @@ export async function startApp(
   const leads = seat === undefined || seat.index === 0;
   await mkdir(config.data, { recursive: true, mode: 0o700 });
 
-  const database = await openDatabase(config.database ?? join(config.data, "portcullis.sqlite"), {
-    ...config.databaseOptions,
-    stalenessMs: config.stalenessMs,
-    log,
-  });
+  const database = await openRows(config, log);
   if (await ensureAdministrator(database, config.account, join(config.data, "credentials"), now())) {
     log.info({ file: join(config.data, "credentials") }, "first start: wrote the administrator's access key");
   }
@@ -93,47 +89,12 @@ export async function startApp(
     "base64",
   );
 
-  const blobs = await openBlobs(config);
-  const upstream = createUpstream({
-    directory: join(config.data, "cache", "upstream"),
-    freshnessMs: config.upstreamFreshnessMs,
-    absentTtlMs: Math.min(config.upstreamFreshnessMs, UPSTREAM_ABSENT_TTL_MS),
-    timeoutMs: config.upstreamTimeoutMs,
-    failureTtlMs: UPSTREAM_FAILURE_TTL_MS,
-    cacheBytesMax: config.upstreamCacheBytes,
-    shared: seat !== undefined,
-    trims: leads,
-    log,
-  });
-  const connections = createConnections({
-    configured: config.upstreams,
-    file: join(config.data, "upstreams.json"),
-    discoverQuickly,
-    discoverByAsking,
+  const { deps, connections } = await openParts(config, database, log, {
+    known,
     leads,
-    log,
+    shared: seat !== undefined,
   });
-
-  const generations = new Generations();
-  const formats = new Map<PackageFormat, Format>(known.map((format) => [format.name, format]));
-  const deps: RegistryDeps = {
-    database,
-    blobs,
-    upstream,
-    connection: (name) => connections.find(name),
-    formats,
-    catalog: createCatalog(database, generations),
-    generations,
-    region: config.region,
-    now,
-    newRevision: () => randomBytes(32).toString("base64"),
-    log,
-    limits: {
-      upstreamPatienceMs: UPSTREAM_PATIENCE_MS,
-      smallAssetBytesMax: SMALL_ASSET_BYTES_MAX,
-      smallAssetCacheBytes: config.assetCacheBytes,
-    },
-  };
+  const { blobs, upstream, generations, formats } = deps;
   const registry = createRegistry(deps);
   const limits = {
     requestBytesMax: config.npmRequestBytesMax,
@@ -219,6 +180,77 @@ export async function startApp(
       await database.close();
     },
   };
+}
+
+/** The database as the configuration says; brought to this version's schema. */
+export function openRows(config: Config, log: Log): Promise<Database> {
+  return openDatabase(config.database ?? join(config.data, "portcullis.sqlite"), {
+    ...config.databaseOptions,
+    stalenessMs: config.stalenessMs,
+    log,
+  });
+}
+
+export interface PartsOptions {
+  readonly known?: readonly Format[];
+  /** Whether this process does what must be done once: trims caches, writes upstreams.json. */
+  readonly leads: boolean;
+  /** Whether other processes use the same data folder. */
+  readonly shared: boolean;
+}
+
+/**
+ * What the registry's verbs work with: for the server, and for commands that work beside one. Whoever opens them closes
+ * the connections, the upstream and the blobs, and the database.
+ */
+export async function openParts(
+  config: Config,
+  database: Database,
+  log: Log,
+  { known = FORMATS, leads, shared }: PartsOptions,
+): Promise<{ readonly deps: RegistryDeps; readonly connections: Connections }> {
+  const blobs = await openBlobs(config);
+  const upstream = createUpstream({
+    directory: join(config.data, "cache", "upstream"),
+    freshnessMs: config.upstreamFreshnessMs,
+    absentTtlMs: Math.min(config.upstreamFreshnessMs, UPSTREAM_ABSENT_TTL_MS),
+    timeoutMs: config.upstreamTimeoutMs,
+    failureTtlMs: UPSTREAM_FAILURE_TTL_MS,
+    cacheBytesMax: config.upstreamCacheBytes,
+    shared,
+    trims: leads,
+    log,
+  });
+  const connections = createConnections({
+    configured: config.upstreams,
+    file: join(config.data, "upstreams.json"),
+    discoverQuickly,
+    discoverByAsking,
+    leads,
+    log,
+  });
+
+  const generations = new Generations();
+  const formats = new Map<PackageFormat, Format>(known.map((format) => [format.name, format]));
+  const deps: RegistryDeps = {
+    database,
+    blobs,
+    upstream,
+    connection: (name) => connections.find(name),
+    formats,
+    catalog: createCatalog(database, generations),
+    generations,
+    region: config.region,
+    now: Date.now,
+    newRevision: () => randomBytes(32).toString("base64"),
+    log,
+    limits: {
+      upstreamPatienceMs: UPSTREAM_PATIENCE_MS,
+      smallAssetBytesMax: SMALL_ASSET_BYTES_MAX,
+      smallAssetCacheBytes: config.assetCacheBytes,
+    },
+  };
+  return { deps, connections };
 }
 
 /** A file that cannot be applied stops the start: identities that are half as wanted would be found out too late. */
