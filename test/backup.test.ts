@@ -104,11 +104,10 @@ for (const source of ENGINES)
 for (const engine of ENGINES)
   test(`under load on ${engine}, with sweeps, the backup is of one moment and every blob of it is there`, async () => {
     const place = await newPlace(engine);
-    await cp(filled, place.data, { recursive: true });
-    if (engine !== "SQLite") {
-      await rm(place.data, { recursive: true });
-      await portcullis("migrate", "--from", filled, "--to", place.location, place.data);
-    }
+    const data = engine === "SQLite" ? place.data : await folder();
+    await cp(filled, data, { recursive: true });
+    await fillMuch(data, 0, 1_500); // so that the copying takes long enough for much to be deleted meanwhile
+    if (data !== place.data) await portcullis("migrate", "--from", data, "--to", place.location, place.data);
     const server = await startServer(place.settings, place.data);
     const load = startLoad(server, place);
     const to = await folder();
