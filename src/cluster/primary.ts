@@ -47,6 +47,9 @@ const STEADY_MS = 60_000;
  * once all serve. Rejects with StartFailed, everything ended, when one of them cannot begin.
  */
 export async function startWorkers({ entry, count, config, log }: PrimaryOptions): Promise<Workers> {
+  // Every worker accepts by itself, whoever is free. With Node's own round robin connections pass through the primary,
+  // and one that is being handed to a worker when that is killed is never closed: its client would wait for ever.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({ exec: entry });
   const seats = Array.from({ length: count }, (_, index) => newSeat(index));
   const serving = (): Seat[] => seats.filter(({ state }) => state === "serving");
