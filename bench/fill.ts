@@ -7,6 +7,9 @@ export function copyName(i: number): string {
   return `package-${String(i).padStart(6, "0")}`;
 }
 
+/** The versions that the pattern has. */
+export const copiedVersions = Array.from({ length: 10 }, (_, i) => `1.0.${i}`);
+
 /** Makes copies 1 to `count` of `package-000000` with its versions, assets, tags and journal. The server must not run. */
 export async function fill(location: string, count: number): Promise<void> {
   if (location.startsWith("postgres:")) await fillPostgres(location, count);
@@ -14,6 +17,8 @@ export async function fill(location: string, count: number): Promise<void> {
 }
 
 interface Dialect {
+  /** The one number that a query gives. */
+  number(query: string): Promise<number> | number;
   /** Columns of a table but for its own key, in any order. */
   columns(table: string): Promise<string[]> | string[];
   /** A table expression `n(i)` of 1 to count. */
@@ -24,51 +29,54 @@ interface Dialect {
   digest: string;
 }
 
-/** One statement per table; every column is the pattern's own but for those that must differ. */
+/**
+ * The statements, in order; every column is the pattern's own but for those that must differ. The first versions of all
+ * packages come before their second ones, as in life: versions of one package do not lie side by side.
+ */
 async function statements(dialect: Dialect, count: number): Promise<string[]> {
   const first = copyName(0);
-  const renamed = (column: string, name: string) => `replace(${column}, '${first}', ${name})`;
+  const id = await dialect.number(`select id from package where name = '${first}'`);
+  const renamed = (column: string) => `replace(t.${column}, '${first}', p.name)`;
   const copy = async (table: string, from: string, change: Record<string, string>) => {
     const columns = await dialect.columns(table);
     const values = columns.map((column) => change[column] ?? `t."${column}"`);
     const names = columns.map((column) => `"${column}"`).join(", ");
     return `insert into ${table} (${names}) select ${values.join(", ")} from ${from}`;
   };
-  // Copies are told from the pattern by their names, and belong together by them.
-  const copies = `package p on p.name like 'package-%' and p.name <> '${first}'`;
-  const inOrder = "order by p.id, t.id";
-  return [
-    await copy("package", `package t, ${dialect.numbers(count)} where t.name = '${first}' order by n.i`, {
+  const copies = `package p on p.id > ${id}`;
+  const texts = [
+    await copy("package", `package t cross join ${dialect.numbers(count)} where t.id = ${id}`, {
       name: dialect.name,
     }),
-    await copy(
-      "package_version",
-      `package f join package_version t on t.package_id = f.id join ${copies} where f.name = '${first}' ${inOrder}`,
-      {
-        package_id: "p.id",
-        metadata: renamed("t.metadata", "p.name"),
-        document: renamed("t.document", "p.name"),
-        brief: renamed("t.brief", "p.name"),
-      },
-    ),
-    await copy(
-      "asset",
-      `package f join package_version w on w.package_id = f.id join asset t on t.package_version_id = w.id
-       join ${copies} join package_version v on v.package_id = p.id and v.version = w.version
-       where f.name = '${first}' ${inOrder}`,
-      { package_version_id: "v.id", name: renamed("t.name", "p.name"), sha256: dialect.digest },
-    ),
-    await copy(
-      "package_tag",
-      `package f join package_tag t on t.package_id = f.id join ${copies} where f.name = '${first}'`,
-      {
-        package_id: "p.id",
-      },
-    ),
-    await copy("journal", `journal t join ${copies} where t.package = '${first}' order by p.id, t.seq`, {
-      package: "p.name",
+    await copy("package_tag", `package_tag t join ${copies} where t.package_id = ${id}`, {
+      package_id: "p.id",
     }),
   ];
+  for (const version of copiedVersions) {
+    const versionId = await dialect.number(
+      `select id from package_version where package_id = ${id} and version = '${version}'`,
+    );
+    texts.push(
+      await copy("package_version", `package_version t join ${copies} where t.id = ${versionId}`, {
+        package_id: "p.id",
+        metadata: renamed("metadata"),
+        document: renamed("document"),
+        brief: renamed("brief"),
+      }),
+      await copy(
+        "asset",
+        `asset t join ${copies} join package_version v on v.package_id = p.id and v.version = '${version}'
+         where t.package_version_id = ${versionId}`,
+        { package_version_id: "v.id", name: renamed("name"), sha256: dialect.digest },
+      ),
+      await copy(
+        "journal",
+        `journal t join ${copies} where t.package = '${first}' and t.version = '${version}'`,
+        { package: "p.name" },
+      ),
+    );
+  }
+  return texts;
 }
 
 async function fillSqlite(path: string, count: number): Promise<void> {
@@ -78,6 +86,7 @@ async function fillSqlite(path: string, count: number): Promise<void> {
   );
   const texts = await statements(
     {
+      number: (query) => Number(Object.values(db.prepare(query).get() ?? {})[0]),
       columns: (table) =>
         db
           .prepare(`select name from pragma_table_info('${table}') where name not in ('id', 'seq')`)
@@ -98,6 +107,7 @@ async function fillPostgres(url: string, count: number): Promise<void> {
   await withClient(url, async (client) => {
     const texts = await statements(
       {
+        number: async (query) => Number(Object.values((await client.query(query)).rows[0] ?? {})[0]),
         columns: async (table) =>
           (
             await client.query<{ column_name: string }>(

@@ -52,6 +52,12 @@ export async function startPostgres(): Promise<Postgres> {
   ]);
   const pid = Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0]);
   if (pinned) execFileSync("taskset", ["-acp", "0,1", String(pid)], { stdio: "ignore" });
+  const clear = () => rmSync(folder, { recursive: true, force: true });
+  const abandon = () => {
+    process.kill(pid, "SIGQUIT");
+    clear();
+  };
+  process.once("exit", abandon); // a bench that is stopped leaves no server behind
   const url = `postgres://portcullis@127.0.0.1:${port}`;
   return {
     version: run("postgres", "--version").trim().split(" ")[2] ?? "?",
@@ -61,8 +67,9 @@ export async function startPostgres(): Promise<Postgres> {
       return `${url}/${name}`;
     },
     stop() {
+      process.off("exit", abandon);
       run("pg_ctl", "-D", data, "-m", "immediate", "stop");
-      rmSync(folder, { recursive: true, force: true });
+      clear();
     },
   };
 }

@@ -1,7 +1,7 @@
 // A million versions in the database against a thousand: what a publish, a packument and the API's reads cost with each.
 
 import { join } from "node:path";
-import { copyName, fill } from "../fill.ts";
+import { copiedVersions, copyName, fill } from "../fill.ts";
 import { type Measured, publish, type Read, walk } from "../load.ts";
 import type { Recipe } from "../packages.ts";
 import { portcullisWith } from "../portcullis.ts";
@@ -15,7 +15,7 @@ import { accept } from "./reads.ts";
 
 const FEW = 100;
 const MANY = Number(process.env.BENCH_PACKAGES ?? 100_000);
-const VERSIONS = 10;
+const VERSIONS = copiedVersions.length;
 const STEPS = 400;
 const PUBLISHES = 100;
 const STRIDE = 38_197; // has no divisor in common with either number of packages
@@ -70,7 +70,7 @@ async function stock(stage: Stage, packages: number, postgres: Postgres | undefi
   const first = await start(contestant, place);
   await publishAll(
     first,
-    Array.from({ length: VERSIONS }, (_, i) => recipe(copyName(0), `1.0.${i}`)),
+    copiedVersions.map((version) => recipe(copyName(0), version)),
   );
   await first.stop();
   const began = performance.now();
