@@ -1,16 +1,21 @@
-// The S3 store keeps the contract against a real server: set PORTCULLIS_TEST_S3 to s3://bucket (empty) and AWS_ENDPOINT_URL with credentials.
+// The S3 store keeps the contract against a real server: radosgw, or the empty bucket PORTCULLIS_TEST_S3 with the standard AWS variables.
 import { randomUUID } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
+import { startRgw } from "../../test/rgw.ts";
 import { blobStoreSuite } from "./blob-store.suite.ts";
 import { createS3Store } from "./s3.ts";
 
-const bucket = process.env.PORTCULLIS_TEST_S3;
+const given = process.env.PORTCULLIS_TEST_S3;
+const rgw = given === undefined ? await startRgw() : undefined;
+if (rgw !== undefined) Object.assign(process.env, rgw.env);
+const bucket = given ?? (await rgw?.bucket());
+afterAll(() => rgw?.stop());
 
 if (bucket === undefined) {
-  test.skip("S3: no server given in PORTCULLIS_TEST_S3", () => {});
+  test.skip("S3: radosgw is not installed, and no other server is given in PORTCULLIS_TEST_S3", () => {});
 } else {
   blobStoreSuite({
     name: "S3",
