@@ -140,10 +140,10 @@ type Moment = ReadonlyMap<string, { readonly published: number; readonly deleted
 /** Each package's versions come in order and go in order, so that any one moment shows a run of them without a gap. */
 function startLoad(server: TestServer, place: Installation) {
   const counts = new Map(Array.from({ length: 4 }, (_, n) => [`load-${n}`, { published: 0, deleted: 0 }]));
-  let stopped = false;
+  const stopped = new AbortController();
   const publish = async (name: string): Promise<void> => {
     const count = counts.get(name) as { published: number; deleted: number };
-    while (!stopped) {
+    while (!stopped.signal.aborted) {
       const answer = await server.publish("main", { name, version: `1.0.${count.published}` });
       if (answer.status === 503) continue; // a sweep was at these very bytes: to be sent again
       expect(answer.status).toBe(201);
@@ -164,7 +164,7 @@ function startLoad(server: TestServer, place: Installation) {
     const blobs = await createDiskStore({ directory: join(place.data, "blobs") });
     // By this clock every blob is old enough to be swept.
     const now = (): number => Date.now() + 2 * 60 * 60_000;
-    while (!stopped) {
+    while (!stopped.signal.aborted) {
       await sweepBlobs({ database, blobs, now, log: createLog("error") });
       await sleep(20);
     }
@@ -183,7 +183,7 @@ function startLoad(server: TestServer, place: Installation) {
       while (total() < published) await Promise.race([sleep(10), all]);
     },
     async stop(): Promise<void> {
-      stopped = true;
+      stopped.abort();
       await all;
     },
   };
@@ -369,7 +369,7 @@ for (const engine of ENGINES)
         arn: "arn:old",
         policies: "[]",
         created_at: 1,
-      } as never)
+      })
       .execute();
     await old.close();
     const to = await folder();

@@ -197,9 +197,14 @@ async function postgresRows(url: string): Promise<Rows> {
 function plain(row: Readonly<Record<string, unknown>>): string {
   const fields = Object.entries(row).map(([name, value]) => [
     name,
-    value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value === null ? null : String(value),
+    value instanceof Uint8Array ? Buffer.from(value).toString("hex") : text(value),
   ]);
   return JSON.stringify(Object.fromEntries(fields.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))));
+}
+
+/** PostgreSQL's driver gives large numbers as text. */
+function text(value: unknown): string | null {
+  return typeof value === "number" ? String(value) : (value as string | null);
 }
 
 /** The digests that a folder of blobs really holds, hashed here. */
@@ -268,8 +273,9 @@ export async function killWhen(
   program: string,
   args: readonly string[],
   reached: () => Promise<boolean>,
+  env = process.env,
 ): Promise<void> {
-  const child: ChildProcess = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] });
+  const child: ChildProcess = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], env });
   const ended = once(child, "exit");
   while (child.exitCode === null && !(await reached())) await sleep(1);
   if (child.exitCode !== null) throw new Error("it ended before it could be killed");

@@ -36,9 +36,9 @@ export async function copyContents(contents: AsyncIterable<Content>, options: Co
   let bytes = 0;
   let copied = 0;
   const source = contents[Symbol.asyncIterator]();
-  let failed = false;
+  const failed = new AbortController();
   const work = async (): Promise<void> => {
-    while (!failed) {
+    while (!failed.signal.aborted) {
       options.signal?.throwIfAborted();
       const step = await source.next();
       if (step.done === true) return;
@@ -52,7 +52,7 @@ export async function copyContents(contents: AsyncIterable<Content>, options: Co
   };
   const workers = Array.from({ length: AT_ONCE }, () =>
     work().catch((error: unknown) => {
-      failed = true;
+      failed.abort();
       throw error;
     }),
   );

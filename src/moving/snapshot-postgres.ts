@@ -1,5 +1,5 @@
 // Reading PostgreSQL for a snapshot: one REPEATABLE READ transaction on a connection of its own, rows through a cursor.
-import type { Client, types as Types } from "pg";
+import type { Client, CustomTypesConfig, types as Types } from "pg";
 import type { Row } from "./rows.ts";
 import type { Reader } from "./snapshot.ts";
 import type { Described } from "./tables.ts";
@@ -16,7 +16,7 @@ export async function openPostgresReader(url: string, alone: boolean): Promise<R
   const client = new pg.Client({
     connectionString: url,
     application_name: APPLICATION,
-    types: { getTypeParser: typeParsers(pg.types) } as never,
+    types: typeParsers(pg.types),
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
   });
@@ -64,11 +64,11 @@ export function withoutPassword(url: string): string {
 }
 
 /** Whole numbers as numbers, whatever the process has set for all others. */
-function typeParsers(types: typeof Types) {
-  return (oid: number, format: unknown) =>
-    oid === types.builtins.INT8 && format !== "binary"
-      ? Number
-      : types.getTypeParser(oid as never, format as never);
+function typeParsers({ builtins, getTypeParser }: typeof Types): CustomTypesConfig {
+  // The driver's types know the builtin types only by an enum that nothing can be compared with.
+  const parserOf = (type: number, format?: string): unknown =>
+    type === Number(builtins.INT8) ? Number : getTypeParser(type, format as never);
+  return { getTypeParser: parserOf as CustomTypesConfig["getTypeParser"] };
 }
 
 const COLUMNS = `

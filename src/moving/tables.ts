@@ -24,6 +24,7 @@ export interface Described extends Table {
 export const LEFT_BEHIND: Readonly<Record<string, string>> = {
   kysely_migration: "the other place keeps its own account of its schema",
   kysely_migration_lock: "as above",
+  change_notice: "what processes tell one another here now",
   lease: "who is at work here now",
   swept_blob: "what a sweep is deleting here now",
   damaged_blob: "which copies here are damaged; every copy that is carried is checked",
