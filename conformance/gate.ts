@@ -60,9 +60,10 @@ export async function openGate(target: number): Promise<Gate> {
     port,
     async set(next) {
       if (state === "refuse" && next !== "refuse") await listen(port);
-      if (state === "stall" || next === "stall")
-        for (const socket of sockets) if (next === "stall") socket.pause();
+      for (const socket of sockets) {
+        if (next === "stall") socket.pause();
         else socket.resume();
+      }
       if (next === "refuse" && state !== "refuse") await shut();
       if (next === "fail") cut();
       state = next;

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { collect, Skip, type Tally } from "./checks.ts";
+import { type Cluster, startCluster } from "./cluster.ts";
+import { type Ground, type Site, startGround } from "./ground.ts";
 import { killAll } from "./processes.ts";
 import { writeReport } from "./report.ts";
 import { faultsLogged, readCredentials, type Server, startServer, type Target } from "./server.ts";
@@ -12,6 +14,7 @@ import { awsClients } from "./suites/aws-clients.ts";
 import { cargoClients } from "./suites/cargo-clients.ts";
 import { durability } from "./suites/durability.ts";
 import { genericClients } from "./suites/generic-clients.ts";
+import { history } from "./suites/history.ts";
 import { login } from "./suites/login.ts";
 import { mavenClients } from "./suites/maven-clients.ts";
 import { npmClients } from "./suites/npm-clients.ts";
@@ -42,19 +45,32 @@ const suites: Readonly<Record<string, Suite>> = {
   refusals,
   terraform,
   durability,
+  history,
   login,
   "web-identity": webIdentity,
 };
 
-const usage = `usage: node conformance/run.ts [suite ...] [--endpoint URL --credentials FILE] [--keep] [--report FILE]
+/** Suites that `--cluster` runs unless some are named: each door, and a format whose packages are one file, several, or built up. */
+const clustered = [
+  "npm-clients",
+  "origin-matrix",
+  "aws-clients",
+  "npm-wire",
+  "generic-clients",
+  "durability",
+];
+
+const usage = `usage: node conformance/run.ts [suite ...] [--cluster | --endpoint URL --credentials FILE] [--keep] [--report FILE]
 suites: ${Object.keys(suites).join(", ")}`;
 
-const { given, names, keep, report } = readArguments();
+const { given, names, cluster, keep, report } = readArguments();
 const tally: Tally = { passed: 0, failed: 0, skipped: 0, checks: [] };
 process.once("exit", killAll);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 const folder = mkdtempSync(join(tmpdir(), "portcullis-conformance-"));
+let ground: Promise<Ground> | undefined;
 for (const name of names) await runSuite(name);
+await (await ground?.catch(() => undefined))?.stop();
 if (report !== undefined) writeReport(report, tally.checks);
 if (keep || tally.failed > 0) console.log(`left for looking at: ${folder}`);
 else rmSync(folder, { recursive: true, force: true });
@@ -68,22 +84,25 @@ function readArguments() {
       options: {
         endpoint: { type: "string" },
         credentials: { type: "string" },
+        cluster: { type: "boolean" },
         keep: { type: "boolean" },
         report: { type: "string" },
       },
     });
     const unknown = positionals.find((name) => !Object.hasOwn(suites, name));
     if (unknown !== undefined) throw new Error(`there is no suite '${unknown}'`);
-    const { endpoint, credentials } = values;
+    const { endpoint, credentials, cluster = false } = values;
     if ((endpoint === undefined) !== (credentials === undefined))
       throw new Error("--endpoint and --credentials go together");
+    if (cluster && endpoint !== undefined) throw new Error("--cluster starts its own servers: no --endpoint");
     const target: Target | undefined =
       endpoint === undefined || credentials === undefined
         ? undefined
         : { endpoint: endpoint.replace(/\/+$/, ""), credentials: readCredentials(resolve(credentials)) };
     return {
       given: target,
-      names: positionals.length > 0 ? positionals : Object.keys(suites),
+      names: positionals.length > 0 ? positionals : cluster ? clustered : Object.keys(suites),
+      cluster,
       keep: values.keep === true,
       report: values.report === undefined ? undefined : resolve(values.report),
     };
@@ -96,19 +115,38 @@ function readArguments() {
 async function runSuite(name: string): Promise<void> {
   const checks = collect(name, tally);
   const servers: Server[] = [];
+  const sites = new Map<string, Site>();
   const logs = new Set<string>();
+  const homeOf = (place: string): string => {
+    if (given !== undefined) throw new Skip("needs a server of its own, and an address was given");
+    const home = join(folder, name, place);
+    mkdirSync(home, { recursive: true });
+    return home;
+  };
   const stage: Stage = {
     checks,
     folder: join(folder, name),
     target: async () => given ?? stage.server("server"),
     async server(place, options) {
-      if (given !== undefined) throw new Skip("needs a server of its own, and an address was given");
-      const home = join(folder, name, place);
-      mkdirSync(home, { recursive: true });
-      const server = await startServer(home, options);
+      if (cluster) return stage.cluster(place, options);
+      const server = await startServer(homeOf(place), options);
       servers.push(server);
       logs.add(server.log);
       return server;
+    },
+    async cluster(place, options): Promise<Cluster> {
+      const home = homeOf(place);
+      ground ??= startGround();
+      const site = sites.get(place);
+      const started = await startCluster(
+        await ground,
+        home,
+        site === undefined ? options : { ...options, site },
+      );
+      sites.set(place, started.site);
+      servers.push(started);
+      if (options?.troubled !== true) logs.add(started.log);
+      return started;
     },
   };
   mkdirSync(stage.folder, { recursive: true });

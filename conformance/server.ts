@@ -22,7 +22,10 @@ export interface Target {
 /** A server of this run's own. */
 export interface Server extends Target {
   readonly data: string;
+  /** How other commands find what it serves: `--data …`, or `--database …`. */
+  readonly place: readonly string[];
   readonly log: string;
+  /** Undefined when it is several processes. */
   readonly pid: number | undefined;
   /** Ends it: SIGTERM in peace, SIGKILL for a crash. */
   stop(signal?: NodeJS.Signals): Promise<void>;
@@ -35,6 +38,8 @@ export interface ServerOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Where to listen; a free port unless given. */
   readonly port?: number;
+  /** Several may share one; its own unless given. */
+  readonly log?: string;
 }
 
 const START_TIMEOUT_MS = 30_000;
@@ -44,7 +49,7 @@ export const program = join(projectRoot, "bin/portcullis");
 /** Starts `portcullis serve` in `folder` (its data stays there, so a second start is a restart) and waits for the ready line. */
 export async function startServer(folder: string, options: ServerOptions = {}): Promise<Server> {
   const data = join(folder, "data");
-  const log = join(folder, "server.log");
+  const log = options.log ?? join(folder, "server.log");
   const flags = ["--listen", `127.0.0.1:${options.port ?? 0}`, "--data", data, ...(options.flags ?? [])];
   const child = start([program, "serve", ...flags], log, { ...plainEnv(), ...options.env }, "pipe");
   const endpoint = await readyLine(child).catch(async (error: Error) => {
@@ -55,6 +60,7 @@ export async function startServer(folder: string, options: ServerOptions = {}): 
     endpoint,
     credentials: readCredentials(join(data, "credentials")),
     data,
+    place: ["--data", data],
     log,
     pid: child.pid,
     stop: (signal) => stop(child, signal),

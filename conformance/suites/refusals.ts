@@ -322,7 +322,7 @@ async function tokens({ stage, check, ask, server, registry }: Scene): Promise<v
 async function secondIdentity({ stage, server, domain, registry, ask }: Scene): Promise<void> {
   const title = "a known caller without the right → 403, for the API and for npm";
   const name = newName("reader");
-  const args = ["user", "create", name, "--policy", "reader", "--data", server.data];
+  const args = ["user", "create", name, "--policy", "reader", ...server.place];
   const made = await run([program, ...args], { cwd: stage.folder, env: plainEnv() });
   if (made.code !== 0) return stage.checks.skip(title, "'portcullis user create' is not there yet");
   await stage.checks.check(title, async () => {

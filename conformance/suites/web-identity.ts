@@ -139,8 +139,8 @@ function write(folder: string, name: string, document: object): string {
   return path;
 }
 
-function portcullis(folder: string, { data }: Server, ...args: string[]) {
-  return run([program, ...args, "--data", data], { cwd: folder, env: plainEnv() });
+function portcullis(folder: string, { place }: Server, ...args: string[]) {
+  return run([program, ...args, ...place], { cwd: folder, env: plainEnv() });
 }
 
 type TokenCall = (
