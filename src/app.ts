@@ -35,7 +35,6 @@ import type { Identities } from "./identity/identify.ts";
 import { createIdentities } from "./identity/identify.ts";
 import { createSigV4Verifier } from "./identity/sigv4.ts";
 import { createCatalog } from "./registry/catalog.ts";
-import { sweepBlobs } from "./registry/collect.ts";
 import { createRegistry } from "./registry/create.ts";
 import type { RegistryDeps } from "./registry/deps.ts";
 import { Generations } from "./registry/generations.ts";
@@ -43,6 +42,8 @@ import type { Database } from "./store/database.ts";
 import { openDatabase } from "./store/database.ts";
 import { deleteExpiredTokens } from "./store/identities.ts";
 import { settingOnce } from "./store/settings.ts";
+import type { Upkeep } from "./upkeep/upkeep.ts";
+import { startUpkeep } from "./upkeep/upkeep.ts";
 import { discoverByAsking, discoverQuickly } from "./upstream/discovery.ts";
 import { createUpstream } from "./upstream/index.ts";
 import { createIssuers } from "./upstream/issuers.ts";
@@ -154,7 +155,8 @@ export async function startApp(
   );
   await connections.ready;
   const address = await server.listen(config.listen.host, config.listen.port);
-  const sweep = leads ? startSweeping(deps) : undefined;
+  const upkeep = leads ? startUpkeep({ ...deps, scrubDays: config.scrubDays }) : undefined;
+  if (upkeep !== undefined) tellUpkeep(metrics, upkeep);
   const useRecord = startRecordingUse(deps, identities);
   const giveUpMs = config.webhookDays * DAY_MS;
   const dispatcher = leads
@@ -166,9 +168,12 @@ export async function startApp(
   return {
     address,
     async close(graceMs) {
-      clearInterval(sweep);
       clearInterval(useRecord);
-      await Promise.all([server.close(graceMs), dispatcher?.close(Math.min(graceMs, DELIVERY_GRACE_MS))]);
+      await Promise.all([
+        server.close(graceMs),
+        dispatcher?.close(Math.min(graceMs, DELIVERY_GRACE_MS)),
+        upkeep?.close(),
+      ]);
       await connections.close();
       await registry.settled();
       await audit?.close();
@@ -280,6 +285,27 @@ function tellDeliveries(metrics: Metrics, dispatcher: Dispatcher): void {
   counter("portcullis_webhook_given_up_total", "Events given up", () => counts().givenUp);
 }
 
+function tellUpkeep({ gauge, counter }: Metrics, { counts }: Upkeep): void {
+  counter("portcullis_sweep_blobs_total", "Unused blobs deleted", () => counts.sweep.blobs);
+  counter("portcullis_sweep_bytes_total", "Bytes of unused blobs deleted", () => counts.sweep.bytes);
+  counter(
+    "portcullis_scrub_blobs_total",
+    "Blobs read again to see whether they are sound",
+    () => counts.scrub.blobs,
+  );
+  counter("portcullis_scrub_bytes_total", "Bytes of blobs read again", () => counts.scrub.bytes);
+  gauge(
+    "portcullis_damaged_blobs",
+    "Contents in use whose bytes are corrupt or missing",
+    () => counts.damaged,
+  );
+  gauge(
+    "portcullis_scrub_last_completed_timestamp_seconds",
+    "When the last whole round ended; 0: none has",
+    () => counts.scrubCompletedAt,
+  );
+}
+
 /** The S3 client is loaded only where a bucket is configured. */
 async function openBlobs(config: Config): Promise<BlobStore> {
   if (config.blobs === undefined) return createDiskStore({ directory: join(config.data, "blobs") });
@@ -308,17 +334,6 @@ function startRecordingUse({ log }: RegistryDeps, identities: Identities): NodeJ
       .catch((error: unknown) => log.warn({ error: String(error) }, "the tokens' last use was not recorded"));
   };
   return setInterval(record, USE_EVERY_MS).unref();
-}
-
-const SWEEP_EVERY_MS = 6 * 60 * 60_000;
-
-function startSweeping(deps: RegistryDeps): NodeJS.Timeout {
-  const sweep = (): void => {
-    sweepBlobs(deps).catch((error: unknown) =>
-      deps.log.warn({ error: String(error) }, "the sweep of unused bytes failed"),
-    );
-  };
-  return setInterval(sweep, SWEEP_EVERY_MS).unref();
 }
 
 /** Unique within and between runs, and cheap: a random prefix and a counter. */

@@ -50,6 +50,8 @@ export interface Config {
   readonly auditDays: number;
   /** An event that a webhook has not taken for so long is given up. */
   readonly webhookDays: number;
+  /** Each stored blob is read again about once in so many days; 0: never. */
+  readonly scrubDays: number;
 }
 
 /** A setting as the command line knows it. The flag is `--name`, the variable PORTCULLIS_NAME, the file's key `name` or its camel case. */
@@ -175,6 +177,11 @@ export const SETTINGS: readonly Setting[] = [
     argument: "DAYS",
     help: "an event that a webhook has not taken for so long is given up (default 3)",
   },
+  {
+    name: "scrub-days",
+    argument: "DAYS",
+    help: "each stored file is read and checked about once in so many days; 0: never (default 30)",
+  },
 ];
 
 /** A setting that cannot be used; the message names it and says what would do. */
@@ -256,6 +263,7 @@ export function loadConfig(flags: Flags, env: NodeJS.ProcessEnv, cwd: string): C
     ),
     auditDays: read("audit-days", COUNT, 90),
     webhookDays: read("webhook-days", COUNT, 3),
+    scrubDays: read("scrub-days", COUNT, 30),
   };
 }
 

@@ -56,7 +56,8 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   cluster: ["core", "http"],
   events: ["core", "store", "registry (type)"],
   moving: ["core", "store", "blobs"],
-  cli: ["core", "store", "identity", "events", "cluster", "http", "moving", "hall"],
+  upkeep: ["core", "store", "blobs", "registry"],
+  cli: ["core", "store", "identity", "events", "cluster", "http", "moving", "upkeep", "hall"],
 };
 
 test("every room imports only what the house allows it", () => {

@@ -64,10 +64,10 @@ export interface Swept {
 
 /**
  * Deletes blobs that no asset points at, in batches, beside publishes, copies and ingestions on any node. Does nothing
- * while another node sweeps; ends early, without an error, when somebody needs every blob to stay (a backup). Returns
- * how many blobs and bytes went.
+ * while another node sweeps; ends early, without an error, when somebody needs every blob to stay (a backup) or `stop` is
+ * aborted. Returns how many blobs and bytes went.
  */
-export async function sweepBlobs(deps: CollectDeps): Promise<Swept> {
+export async function sweepBlobs(deps: CollectDeps, stop?: AbortSignal): Promise<Swept> {
   const swept = { blobs: 0, bytes: 0 };
   const lease = await holdLease(deps.database, SWEEP);
   if (lease === undefined) return swept;
@@ -82,9 +82,10 @@ export async function sweepBlobs(deps: CollectDeps): Promise<Swept> {
         swept.bytes += batch.get(sha256) ?? 0;
       }
       batch = new Map();
-      return removed !== undefined && !lease.lost.aborted;
+      return removed !== undefined && !lease.lost.aborted && stop?.aborted !== true;
     };
     for await (const { sha256, size, modifiedMs } of deps.blobs.list()) {
+      if (stop?.aborted === true) break;
       if (modifiedMs > before) continue;
       batch.set(sha256, size);
       if (batch.size === BATCH && !(await flush())) break;

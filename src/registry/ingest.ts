@@ -108,10 +108,11 @@ export function createIngestion(deps: RegistryDeps, external: External): Ingesti
   };
 }
 
-async function openUpstream(
+/** The bytes of an asset at its public registry. Throws ResourceNotFoundException where they are not to be had. */
+export async function openUpstream(
   deps: RegistryDeps,
   external: External,
-  { connection, asset, version, key }: Wanted,
+  { connection, asset, version, key }: Pick<Wanted, "connection" | "asset" | "version" | "key">,
 ): Promise<{ stream: Readable; size: number | undefined; modifiedAt: number | undefined }> {
   if (Object.keys(asset.digests).length === 0) {
     throw notFound(

@@ -22,3 +22,11 @@ export async function settingOnce(db: Database, key: string, make: () => string)
   });
   return (await readSetting(db.read, key)) as string;
 }
+
+export async function writeSetting(db: Queries, key: string, value: string): Promise<void> {
+  await db
+    .insertInto("server_setting")
+    .values({ key, value })
+    .onConflict((c) => c.column("key").doUpdateSet({ value }))
+    .execute();
+}
