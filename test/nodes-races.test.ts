@@ -6,7 +6,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freshPostgres } from "./databases.ts";
 import { type Nodes, nodeFolder, startNodes } from "./nodes.ts";
-import { DOMAIN, startServer, type TestServer } from "./server.ts";
+import { DOMAIN, publishBody, startServer, type TestServer } from "./server.ts";
 
 const POSTGRES = process.env.PORTCULLIS_TEST_POSTGRES;
 
@@ -156,6 +156,38 @@ describe.skipIf(POSTGRES === undefined)("nodes over one PostgreSQL (skipped with
       const answer = await two.publish("own", { name: "closed", version: `1.0.${round}` });
       expect(answer.status).toBe(publish === "ALLOW" ? 201 : 403);
     }
+  });
+
+  test("a repository that goes while a publish into it is under way on another node: not found, and nothing is left", async () => {
+    const [one, two] = nodes as [TestServer, TestServer];
+    for (const round of [0, 1, 2]) {
+      await two.repository(`going-${round}`);
+      const body = Buffer.from(
+        JSON.stringify(await publishBody(one.npmUrl(`going-${round}`), { name: "late", version: "1.0.0" })),
+      );
+      const sent = Promise.withResolvers<void>();
+      const more = Promise.withResolvers<void>();
+      const parts = async function* () {
+        yield body.subarray(0, 100);
+        sent.resolve();
+        await more.promise;
+        yield body.subarray(100);
+      };
+      const answer = one.npm(`going-${round}`, "late", {
+        method: "PUT",
+        headers: { "content-type": "application/json" },
+        body: ReadableStream.from(parts()),
+        duplex: "half",
+      } as RequestInit);
+      await sent.promise;
+      if (round > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      await two.client.deleteRepository({ domain: DOMAIN, repository: `going-${round}` });
+      if (round > 1) await two.repository(`going-${round}`); // another one of its name
+      more.resolve();
+      expect((await answer).status).toBe(404);
+    }
+    expect(await two.versions("going-2", "late")).toEqual([]);
+    expect(await journal("late")).toEqual([]);
   });
 
   test("one repository, one domain, one group made on every node at once: one is made, the others are told", async () => {

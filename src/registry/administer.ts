@@ -19,7 +19,7 @@ import { loadGroups } from "../store/package-groups.ts";
 import { findPackage, insertPackage, updateSettings } from "../store/packages.ts";
 import * as rows from "../store/repositories.ts";
 import { authorizeAccount, authorizeRepository, authorizeTarget } from "./authorize.ts";
-import { domainNotFound } from "./catalog.ts";
+import { domainNotFound, refuseGone, repositoryNotFound } from "./catalog.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { DomainRecord, RepositoryRecord, RequestContext } from "./registry.ts";
 
@@ -242,8 +242,10 @@ export async function putOriginConfiguration(
   { caller, requestId }: RequestContext,
 ): Promise<OriginSettings> {
   authorizeRepository(deps.region, caller, "PutPackageOriginConfiguration", repository, key);
+  const seen = await deps.catalog.domain(repository.domain.owner, repository.domain.name);
   await deps.database.write(async (tx) => {
     await deps.database.lockPackage(tx, repository.domain.id, key);
+    refuseGone(await deps.catalog.confirm(tx, seen), repository);
     const held = await findPackage(tx, repository.id, key);
     if (held === undefined) await insertPackage(tx, repository.id, key, settings, deps.now());
     else await updateSettings(tx, held.id, settings, deps.now());
@@ -277,11 +279,7 @@ export async function findRepository(
 export function repositoryIn(snapshot: DomainSnapshot, name: string): RepositoryRecord {
   const found = snapshot.byName.get(name);
   if (found !== undefined) return found;
-  throw notFound(
-    `Repository not found. Repository '${name}' in domain '${snapshot.domain.name}' owned by account '${snapshot.domain.owner}' does not exist`,
-    "repository",
-    name,
-  );
+  throw repositoryNotFound(snapshot.domain, name);
 }
 
 /** One change of a domain at a time, seen by every later decision (its revision grows in the same transaction). */

@@ -12,6 +12,7 @@ import type { PackageRecord } from "../store/packages.ts";
 import { findPackage, insertPackage, touchPackage } from "../store/packages.ts";
 import type { AssetRecord, NewVersion, VersionRecord } from "../store/versions.ts";
 import { insertAssets, insertVersion, updateVersion } from "../store/versions.ts";
+import { refuseGone } from "./catalog.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { RepositoryRecord, RequestContext, VersionTexts } from "./registry.ts";
 
@@ -53,7 +54,8 @@ export interface Admission {
 
 /**
  * The true question, inside the recording transaction and under the package's lock. Returns the package's record,
- * made with its first-arrival settings when this is the first arrival (spec 2.2); throws `refusal` otherwise.
+ * made with its first-arrival settings when this is the first arrival (spec 2.2); throws `refusal` otherwise, and 404
+ * when the repository is gone.
  */
 export async function admit(
   tx: Queries,
@@ -62,6 +64,7 @@ export async function admit(
   origin: "INTERNAL" | "EXTERNAL",
   at: number,
 ): Promise<Admission> {
+  refuseGone(snapshot, arrival.repository);
   const { decision, record } = await consider(tx, snapshot, arrival);
   if (!decision.allowed) throw refusal(arrival, decision.reasons);
   if (record !== undefined) return { package: record, first: false };

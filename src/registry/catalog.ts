@@ -4,6 +4,7 @@ import type { Database, Queries } from "../store/database.ts";
 import type { DomainSnapshot } from "../store/domains.ts";
 import { domainRevision, loadSnapshot } from "../store/domains.ts";
 import type { Generations } from "./generations.ts";
+import type { RepositoryRecord } from "./registry.ts";
 
 export interface Catalog {
   /** The domain as it is now. Throws ResourceNotFoundException in the service's own words (spec 7.3). */
@@ -47,6 +48,22 @@ export function createCatalog(database: Database, generations: Generations): Cat
         : load(tx, snapshot.domain.owner, snapshot.domain.name);
     },
   };
+}
+
+/** A repository may go, and another one come under its name, while a request for it is under way: it was not that one that was asked. */
+export function refuseGone({ repositories }: DomainSnapshot, { id, name, domain }: RepositoryRecord): void {
+  if (!repositories.has(id)) throw repositoryNotFound(domain, name);
+}
+
+export function repositoryNotFound(
+  domain: { readonly owner: string; readonly name: string },
+  name: string,
+): Error {
+  return notFound(
+    `Repository not found. Repository '${name}' in domain '${domain.name}' owned by account '${domain.owner}' does not exist`,
+    "repository",
+    name,
+  );
 }
 
 export function domainNotFound(owner: string, name: string): Error {

@@ -8,6 +8,7 @@ import { findPackage } from "../store/packages.ts";
 import type { AssetRecord } from "../store/versions.ts";
 import { findAssets, findVersion } from "../store/versions.ts";
 import { authorizeRepository } from "./authorize.ts";
+import { refuseGone } from "./catalog.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { Checksum, Publication, RepositoryRecord, RequestContext } from "./registry.ts";
 
@@ -34,8 +35,10 @@ export async function claimChecksum(
   context: RequestContext,
 ): Promise<"matches" | "awaited"> {
   authorizeRepository(deps.region, context.caller, "PublishPackageVersion", repository, key);
+  const seen = await deps.catalog.domain(repository.domain.owner, repository.domain.name);
   const actual = await deps.database.write(async (tx) => {
     await deps.database.lockPackage(tx, repository.domain.id, key);
+    refuseGone(await deps.catalog.confirm(tx, seen), repository);
     const asset = await findHeld(tx, repository, key, checksum);
     const digest = asset?.digests[checksum.algorithm];
     if (digest === checksum.value)

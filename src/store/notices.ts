@@ -153,11 +153,14 @@ export async function listenToChanges(options: NoticeOptions): Promise<Notices> 
 
 /** Runs `ask`; cuts the connection when it takes too long, which ends it with an error. */
 async function answered(client: Client, answerMs: number, ask: () => Promise<unknown>): Promise<void> {
-  const timer = setTimeout(() => cut(client), answerMs);
+  // What has come while this process was busy is read before it is missed.
+  let overdue: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => (overdue = setImmediate(() => cut(client))), answerMs);
   try {
     await ask();
   } finally {
     clearTimeout(timer);
+    clearImmediate(overdue);
   }
 }
 
