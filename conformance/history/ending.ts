@@ -1,5 +1,5 @@
 // When all is quiet: every node shows the same, every tarball is whole, and the journal tells the same story as the answers.
-import { type Input, packageModel, type State } from "./package-model.ts";
+import { type Input, packageModel, type State, type Status } from "./package-model.ts";
 import type { Door, Played, Recorder } from "./player.ts";
 
 /** Reads all there is of the packages at each door, as operations of the history; gives what differs between doors. */
@@ -91,7 +91,7 @@ function inputOf(
     case "package-deleted":
       return { call: "delete package" };
     case "status-changed":
-      return { call: "set status", version, ...{ status: to } } as Input;
+      return { call: "set status", version, status: to as Status };
     case "settings-changed":
       return { call: "set origin", ...(to as object) } as Input;
     default:

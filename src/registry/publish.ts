@@ -50,8 +50,7 @@ export async function publish(
   const lookup = await look(deps, repository, publication.key);
   const existing = await heldHere(deps, lookup.own, publication.version);
   if (existing === undefined) await refuseReachable(deps, external, lookup, publication);
-  // Asked again in the transaction; here so that what is refused leaves no bytes to be swept.
-  else planJoin(repository, existing, await findAssets(deps.database.read, existing.id), publication);
+  else await refuseEarly(deps, repository, existing, publication);
   const outcome = await checkClaims(
     deps.database.read,
     repository,
@@ -67,6 +66,20 @@ export async function publish(
   for (const { writer } of publication.assets) writer.release();
   deps.generations.touchPackage(repository.domain.id, publication.key);
   return outcome;
+}
+
+/**
+ * Asked again in the transaction; here so that what is refused leaves no bytes to be swept. A version without assets has
+ * been deleted since it was found (or disposed of): what it was says nothing about this publish.
+ */
+async function refuseEarly(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  existing: VersionRecord,
+  publication: Publication,
+): Promise<void> {
+  const assets = await findAssets(deps.database.read, existing.id);
+  if (assets.length > 0) planJoin(repository, existing, assets, publication);
 }
 
 async function commitAndRecord(

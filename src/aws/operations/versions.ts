@@ -29,7 +29,7 @@ export async function listPackageVersions(
   call: Call,
   deps: AwsDeps,
 ): Promise<Operations["ListPackageVersions"]["output"]> {
-  const { held } = await openHeld(deps, call, input, "ListPackageVersions");
+  const { repository, held } = await openHeld(deps, call, input, "ListPackageVersions");
   const { read } = deps.database;
   const { status, originType } = input;
   const order = input.sortBy === "PUBLISHED_TIME" ? "published" : "stored";
@@ -52,6 +52,7 @@ export async function listPackageVersions(
           ),
     positionOf: ({ publishedAt, id }) => [publishedAt, id],
   });
+  if (rows.length === 0) await confirmHeld(deps, repository, held);
   return {
     ...coordinates(held.key),
     defaultDisplayVersion: await defaultDisplayVersion(deps, held),
@@ -99,7 +100,7 @@ export async function listPackageVersionAssets(
   call: Call,
   deps: AwsDeps,
 ): Promise<Operations["ListPackageVersionAssets"]["output"]> {
-  const { held, version } = await openVersion(deps, call, input, "ListPackageVersionAssets");
+  const { repository, held, version } = await openVersion(deps, call, input, "ListPackageVersionAssets");
   const { rows, nextToken } = await loadPage<AssetRecord, readonly [string]>(deps, call, {
     operation: "ListPackageVersionAssets",
     input,
@@ -107,6 +108,7 @@ export async function listPackageVersionAssets(
     load: (after, limit) => listAssets(deps.database.read, version.id, after?.[0] ?? "", limit),
     positionOf: ({ name }) => [name],
   });
+  if (rows.length === 0) await confirmVersion(deps, { repository, held }, version);
   return {
     ...coordinates(held.key),
     version: version.version,
@@ -169,6 +171,34 @@ async function openHeld(deps: AwsDeps, call: Call, input: PackageInput, action: 
   return { repository, held };
 }
 
+/** The package may have been deleted since it was found; "it is here without versions" would then never have been true. */
+async function confirmHeld(
+  deps: AwsDeps,
+  repository: RepositoryRecord,
+  { id, key }: PackageRecord,
+): Promise<void> {
+  const now = await findPackage(deps.database.read, repository.id, key);
+  if (now?.id !== id) throw packageNotFound(repository, key);
+}
+
+function versionNotFound({ name }: RepositoryRecord, { key }: PackageRecord, version: string): Fault {
+  return notFound(
+    `Package version not found. Version '${version}' of ${packagePath(key)} is not in repository '${name}'; upstream repositories are not asked by this operation.`,
+    "package-version",
+    version,
+  );
+}
+
+/** As confirmHeld, for a version without assets. */
+async function confirmVersion(
+  deps: AwsDeps,
+  { repository, held }: Held,
+  { id, version }: VersionRecord,
+): Promise<void> {
+  const now = await findVersion(deps.database.read, held.id, version);
+  if (now?.id !== id) throw versionNotFound(repository, held, version);
+}
+
 /** A version that the named repository holds, for a caller who may do `action` to its package. */
 export async function openVersion(
   deps: AwsDeps,
@@ -183,11 +213,7 @@ export async function openVersion(
     storedVersion(held.key.format, input.packageVersion),
   );
   if (version !== undefined) return { repository, held, version };
-  throw notFound(
-    `Package version not found. Version '${input.packageVersion}' of ${packagePath(held.key)} is not in repository '${repository.name}'; upstream repositories are not asked by this operation.`,
-    "package-version",
-    input.packageVersion,
-  );
+  throw versionNotFound(repository, held, input.packageVersion);
 }
 
 /** A package as answers name it. */
