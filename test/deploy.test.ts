@@ -11,6 +11,7 @@ import { Agent, fetch as fetchBy } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { SETTINGS } from "../src/config.ts";
+import { freshPostgres } from "./databases.ts";
 import type { TestServer } from "./server.ts";
 import { ACCOUNT, DOMAIN, publishBody, startServer } from "./server.ts";
 
@@ -65,22 +66,10 @@ describe("the image", () => {
     }
     symlinkSync(join(ROOT, "node_modules"), join(tree, "node_modules"));
     const before = readdirSync(tree, { recursive: true });
-    const server = spawn(join(tree, "bin/portcullis"), ["serve"], {
-      cwd: tree,
-      env: {
-        PATH: "/usr/bin:/bin",
-        NODE_COMPILE_CACHE: join(folder, "compile-cache"),
-        PORTCULLIS_DATA: join(folder, "image-data"),
-        PORTCULLIS_LISTEN: "127.0.0.1:0",
-      },
-    });
-    try {
-      const address = await listening(server);
-      expect((await fetch(`${address}/readyz`)).status).toBe(200);
-    } finally {
-      server.kill("SIGTERM");
-    }
-    expect(await new Promise((done) => server.once("exit", done))).toBe(0);
+    const server = await serve(tree, { PORTCULLIS_DATA: join(folder, "image-data") });
+    const ready = await fetch(`${server.url}/readyz`).finally(server.end);
+    expect(ready.status).toBe(200);
+    expect(await server.end()).toBe(0);
     expect(readdirSync(tree, { recursive: true })).toEqual(before);
   });
 
@@ -254,25 +243,39 @@ describe("metrics", () => {
   });
 
   let asked: Promise<ReadonlySet<string>> | undefined;
-  /** The samples' names, from a server that has answered something at least. */
-  const exposedMetrics = (): Promise<ReadonlySet<string>> => (asked ??= scrape());
-  async function scrape(): Promise<ReadonlySet<string>> {
-    const server = await startServer();
+  /** The samples' names, of a server with workers and, where there is one, of a node on PostgreSQL. */
+  const exposedMetrics = (): Promise<ReadonlySet<string>> =>
+    (asked ??= Promise.all([ofWorkers(), ofNode()]).then((pages) => samplesIn(pages.join("\n"))));
+
+  async function ofWorkers(): Promise<string> {
+    const server = await serve(ROOT, { PORTCULLIS_DATA: join(folder, "workers"), PORTCULLIS_WORKERS: "2" });
     try {
-      await fetch(`${server.url}/healthz`);
-      const text = await (await fetch(`${server.url}/metrics`)).text();
-      const typed = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
-      // A histogram without labels to show yet has its samples all the same.
-      return new Set(
-        typed.flatMap(([, name, type]) =>
-          type === "histogram"
-            ? ["_bucket", "_sum", "_count"].map((end) => `${name}${end}`)
-            : [name as string],
-        ),
-      );
+      return await (await fetch(`${server.url}/metrics`)).text();
+    } finally {
+      await server.end();
+    }
+  }
+
+  async function ofNode(): Promise<string> {
+    const postgres = process.env.PORTCULLIS_TEST_POSTGRES;
+    const server = await startServer(
+      postgres === undefined ? {} : { database: await freshPostgres(postgres) },
+    );
+    try {
+      return await (await fetch(`${server.url}/metrics`)).text();
     } finally {
       await server.close();
     }
+  }
+
+  /** A histogram that has nothing to show yet has its samples all the same. */
+  function samplesIn(page: string): ReadonlySet<string> {
+    const typed = [...page.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
+    return new Set(
+      typed.flatMap(([, name = "", type]) =>
+        type === "histogram" ? ["_bucket", "_sum", "_count"].map((end) => `${name}${end}`) : [name],
+      ),
+    );
   }
 });
 
@@ -372,19 +375,37 @@ describe.skipIf(nginx === undefined)("nginx, with the configuration as it stands
   });
 });
 
-/** The address that a server prints once it serves. */
-async function listening(server: ChildProcess): Promise<string> {
-  let text = "";
-  server.stderr?.resume();
-  for await (const chunk of server.stdout ?? []) {
-    text += String(chunk);
-    const [, address] = /listening on (\S+)/.exec(text) ?? [];
-    if (address !== undefined) {
-      server.stdout?.resume();
-      return address;
-    }
-  }
-  throw new Error("the server ended before it listened");
+/** `bin/portcullis serve` of a tree with these variables and no others, once it serves. */
+async function serve(
+  tree: string,
+  settings: Record<string, string>,
+): Promise<{ url: string; end: () => Promise<number | null> }> {
+  const env = {
+    PATH: "/usr/bin:/bin",
+    NODE_COMPILE_CACHE: join(folder, "compile-cache"),
+    PORTCULLIS_LISTEN: "127.0.0.1:0",
+    ...settings,
+  };
+  const child = spawn(join(tree, "bin/portcullis"), ["serve"], {
+    cwd: tree,
+    env,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const ended = new Promise<number | null>((done) => child.once("exit", done));
+  const url = await new Promise<string>((done, fail) => {
+    let text = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      text += String(chunk);
+      const [, address] = /listening on (\S+)/.exec(text) ?? [];
+      if (address !== undefined) done(address);
+    });
+    child.once("exit", () => fail(new Error("the server ended before it listened")));
+  });
+  const end = () => {
+    child.kill("SIGTERM");
+    return ended;
+  };
+  return { url, end };
 }
 
 function freePort(): Promise<number> {
