@@ -382,6 +382,18 @@ for (const engine of ENGINES)
     expect(principal).toMatchObject({ name: "old", kind: "user", session_seconds_max: 3_600 });
   });
 
+test("a backup of a newer version is refused", async () => {
+  const to = await folder();
+  await portcullis("backup", "--data", await filledCopy(), "--to", to);
+  const [name = ""] = readdirSync(to).filter((each) => each !== "blobs");
+  const path = join(to, name, "manifest.json");
+  const manifest = JSON.parse(readFileSync(path, "utf8")) as { migrations: string[] };
+  manifest.migrations.push("9999-to-come");
+  await writeFile(path, JSON.stringify(manifest));
+  const back = portcullis("restore", "--data", join(await folder(), "data"), "--from", to);
+  await expect(back).rejects.toThrow("9999-to-come is of a newer version");
+});
+
 test("a backup waits for no sweep that never ends: it says who is in its way", async () => {
   const data = await filledCopy();
   const database = await openDatabase(file(data));

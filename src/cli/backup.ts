@@ -30,11 +30,12 @@ export function backupCommand(): Command {
 }
 
 async function backup(options: BackupCommandOptions): Promise<void> {
-  const { data, database, blobs } = readConfig(options);
+  const { data, database, databaseOptions, blobs } = readConfig(options);
   const store = await openBlobPlace(blobs ?? join(data, "blobs"), data);
   try {
     const { folder, rows, contents } = await makeBackup({
-      database: database ?? join(data, "portcullis.sqlite"),
+      // A pooler of transactions would keep neither a snapshot's connection nor a lease's.
+      database: databaseOptions.session ?? database ?? join(data, "portcullis.sqlite"),
       blobs: store,
       data,
       to: resolve(options.to),

@@ -21,11 +21,9 @@ export function restoreCommand(): Command {
 }
 
 async function restore(options: RestoreCommandOptions): Promise<void> {
-  const {
-    data,
-    database = join(data, "portcullis.sqlite"),
-    blobs = join(data, "blobs"),
-  } = readConfig(options);
+  const config = readConfig(options);
+  const { data, blobs = join(data, "blobs") } = config;
+  const database = config.databaseOptions.session ?? config.database ?? join(data, "portcullis.sqlite");
   const from = resolve(options.from);
   const archive = await openArchive(from, options.at);
   const { rows, contents } = await restoreBackup({

@@ -107,6 +107,7 @@ async function hasLeases(location: string): Promise<boolean> {
   await snapshot.close();
   if (snapshot.unfinished !== undefined)
     throw new Error(`${snapshot.name} is half filled by a move or a restore that has not been finished`);
+  if (snapshot.level.length === 0) throw new Error(`${snapshot.name} holds nothing of Portcullis`);
   return snapshot.level.includes("0010-upkeep");
 }
 

@@ -1,7 +1,7 @@
 // Where an installation's rows and bytes are, as the command line says it: a data folder, a database, a bucket.
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { BlobStore } from "../blobs/blob-store.ts";
 import { createDiskStore } from "../blobs/disk.ts";
 
@@ -48,7 +48,10 @@ function isS3(location: string): boolean {
 
 /** Opens a blob store; an S3 store's staging is in the data folder where there is one. */
 export async function openBlobPlace(blobs: string, data: string | undefined): Promise<BlobStore> {
-  if (!isS3(blobs)) return createDiskStore({ directory: blobs });
+  if (!isS3(blobs)) {
+    await mkdir(dirname(blobs), { recursive: true, mode: 0o700 }); // a data folder holds keys
+    return createDiskStore({ directory: blobs });
+  }
   const { createS3Store } = await import("../blobs/s3.ts");
   const folder = data === undefined ? await mkdtemp(join(tmpdir(), "portcullis-staging-")) : undefined;
   const store = await createS3Store({

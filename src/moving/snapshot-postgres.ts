@@ -66,8 +66,8 @@ export function withoutPassword(url: string): string {
 /** Whole numbers as numbers, whatever the process has set for all others. */
 function typeParsers({ builtins, getTypeParser }: typeof Types): CustomTypesConfig {
   // The driver's types know the builtin types only by an enum that nothing can be compared with.
-  const parserOf = (type: number, format?: string): unknown =>
-    type === Number(builtins.INT8) ? Number : getTypeParser(type, format as never);
+  const parserOf = (type: never, format?: never): unknown =>
+    Number(type) === Number(builtins.INT8) ? Number : getTypeParser(type, format);
   return { getTypeParser: parserOf as CustomTypesConfig["getTypeParser"] };
 }
 

@@ -49,10 +49,13 @@ export function carriedTables(described: readonly Described[]): Table[] {
   return done;
 }
 
-/** Throws for a type that this version cannot carry from one engine to another. */
+/** Throws for a type that no table of Portcullis has: then somebody else's table is beside them. */
 export function kindOf(type: string, where: string): ColumnKind {
   const kind = KINDS[type.toLowerCase()];
-  if (kind === undefined) throw new Error(`${where} has the type ${type}, which cannot be carried`);
+  if (kind === undefined)
+    throw new Error(
+      `${where} has the type ${type}, which Portcullis does not use: give it a database or a schema of its own`,
+    );
   return kind;
 }
 
