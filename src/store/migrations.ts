@@ -11,6 +11,7 @@ import { up as assetsOneByOne } from "./migrations/0007-assets-one-by-one.ts";
 import { up as listingIndexes } from "./migrations/0008-listing-indexes.ts";
 import { up as preciseNotices } from "./migrations/0009-precise-notices.ts";
 import { up as upkeep } from "./migrations/0010-upkeep.ts";
+import { up as lookups } from "./migrations/0011-lookups.ts";
 import { applyMigrations, type Migrations } from "./migrator.ts";
 import type { Schema } from "./schema.ts";
 
@@ -26,6 +27,7 @@ const MIGRATIONS: Migrations = {
   "0008-listing-indexes": { up: listingIndexes },
   "0009-precise-notices": { up: preciseNotices },
   "0010-upkeep": { up: upkeep },
+  "0011-lookups": { up: lookups, piecemeal: true },
 };
 
 /**

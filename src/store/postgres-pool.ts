@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { PostgresPool, PostgresPoolClient } from "kysely";
 import type { Client, Pool, PoolClient, PoolConfig, QueryResult } from "pg";
+import { tellQuery } from "./query-channel.ts";
 import {
   isConnectionLost,
   isStalePlan,
@@ -101,6 +102,7 @@ async function lend(
   const query = async (text: string, values: readonly unknown[]): Promise<QueryResult> => {
     const client = (loan.client ??= await connect());
     const name = statements?.nameOf(text, client);
+    tellQuery(text, values);
     try {
       const result = await client.query(
         name === undefined ? { text, values: [...values] } : { name, text, values: [...values] },

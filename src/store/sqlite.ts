@@ -6,6 +6,7 @@ import type { Transaction } from "kysely";
 import { Kysely, SqliteDialect, sql } from "kysely";
 import type { Database } from "./database.ts";
 import type { Change } from "./notices.ts";
+import { tellQuery } from "./query-channel.ts";
 import type { Schema } from "./schema.ts";
 import { BUSY, createTurns } from "./sqlite-turns.ts";
 import { sqliteTrouble } from "./trouble.ts";
@@ -96,10 +97,14 @@ function adaptSqlite(db: DatabaseSync): ConstructorParameters<typeof SqliteDiale
       prepared.set(text, known);
     }
     const { statement, reader } = known;
+    const told = <T>(p: Parameters, run: () => T): T => {
+      tellQuery(text, p);
+      return worded(run);
+    };
     return {
       reader,
-      all: (p: Parameters) => worded(() => statement.all(...p)),
-      run: (p: Parameters) => worded(() => statement.run(...p)),
+      all: (p: Parameters) => told(p, () => statement.all(...p)),
+      run: (p: Parameters) => told(p, () => statement.run(...p)),
       iterate: (p: Parameters) => statement.iterate(...p),
     };
   };

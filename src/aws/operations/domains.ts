@@ -39,12 +39,12 @@ export async function describeDomain(
   deps: AwsDeps,
 ): Promise<Operations["DescribeDomain"]["output"]> {
   const { domain } = await openDomain(deps, call, input, "DescribeDomain");
-  const { read } = deps.database;
-  const repositoryCount = await countRepositories(read, domain.id);
+  const { lagging } = deps.database; // figures to look at
+  const repositoryCount = await countRepositories(lagging, domain.id);
   return {
     domain: describe(deps, domain, {
       repositoryCount,
-      assetSizeBytes: await domainAssetBytes(read, domain.id),
+      assetSizeBytes: await domainAssetBytes(lagging, domain.id),
     }),
   };
 }
