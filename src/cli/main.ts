@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   backup: async () => (await import("./backup.ts")).backupCommand(),
   restore: async () => (await import("./restore.ts")).restoreCommand(),
   migrate: async () => (await import("./migrate.ts")).migrateCommand(),
+  verify: async () => (await import("./verify.ts")).verifyCommand(),
 };
 
 const program = new Command("portcullis")

@@ -17,7 +17,7 @@ import { isReadable, look, sameSource } from "./find.ts";
 import { Generations } from "./generations.ts";
 import type { Ingestion } from "./ingest.ts";
 import { retain } from "./ingest.ts";
-import type { AssetSource, FoundAsset, RepositoryRecord, RequestContext } from "./registry.ts";
+import type { AssetSource, RepositoryRecord, RequestContext } from "./registry.ts";
 import { noteVersion } from "./request-note.ts";
 
 export interface AssetQuestion {
@@ -240,16 +240,4 @@ function absent({ repository, key, version, asset }: AssetQuestion, why?: string
     resourceType: "asset",
     ...(rule === undefined ? {} : { rule }),
   });
-}
-
-/** Keeps small assets' bytes in memory: opening a file costs more than sending ten kilobytes. */
-export function createSmallAssets(deps: RegistryDeps): (asset: FoundAsset) => Promise<Buffer | undefined> {
-  const { smallAssetBytesMax, smallAssetCacheBytes } = deps.limits;
-  const cache = new LRUCache<string, Buffer>({
-    maxSize: smallAssetCacheBytes,
-    sizeCalculation: (bytes) => Math.max(bytes.length, 1),
-    fetchMethod: (sha256) => deps.blobs.read(sha256, smallAssetBytesMax),
-  });
-  return (asset) =>
-    asset.size > smallAssetBytesMax ? Promise.resolve(undefined) : cache.fetch(asset.sha256);
 }

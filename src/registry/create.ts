@@ -4,13 +4,14 @@ import { findPackage } from "../store/packages.ts";
 import { findAssets, findVersion, findVersions } from "../store/versions.ts";
 import { findRepository } from "./administer.ts";
 import { completeVersions, mirrorVersion, rewriteAssets } from "./assemble.ts";
-import { createSmallAssets, findAsset } from "./assets.ts";
+import { findAsset } from "./assets.ts";
 import { authorizeRepository, refuseForeignToken } from "./authorize.ts";
 import { claimChecksum } from "./checksums.ts";
 import { copyVersions } from "./copy.ts";
 import type { RegistryDeps } from "./deps.ts";
 import { createExternal } from "./external.ts";
 import { listedAssets, listedVersions, mayGrow, view, withheldVersions } from "./find.ts";
+import { createHeldBytes } from "./held-bytes.ts";
 import { createIngestion } from "./ingest.ts";
 import { mayAskOutside, outsideDocument, relay } from "./outside.ts";
 import { admitPublish, publish } from "./publish.ts";
@@ -23,6 +24,7 @@ import { removeTag, rewriteDocuments, setTag } from "./tags.ts";
 export function createRegistry(deps: RegistryDeps): Registry & { readonly settled: () => Promise<void> } {
   const external = createExternal(deps);
   const ingestion = createIngestion(deps, external);
+  const heldBytes = createHeldBytes(deps);
   return {
     async repository(domain, owner, name, caller) {
       refuseForeignToken(caller, (await deps.catalog.domain(owner, domain)).domain, `repository '${name}'`);
@@ -41,8 +43,8 @@ export function createRegistry(deps: RegistryDeps): Registry & { readonly settle
       authorizeRepository(deps.region, context.caller, "ReadFromRepository", repository, key);
       return findAsset(deps, external, ingestion, { repository, key, version, asset, context });
     },
-    openAsset: (asset, range) => deps.blobs.open(asset.sha256, range),
-    smallAsset: createSmallAssets(deps),
+    openAsset: heldBytes.open,
+    smallAsset: heldBytes.small,
 
     admitPublish: (repository, key, context) => admitPublish(deps, repository, key, context),
     stageBlob: (expected) => deps.blobs.create(expected),

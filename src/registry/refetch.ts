@@ -25,8 +25,13 @@ export async function refetch(
   uses: readonly ContentUse[],
 ): Promise<Refetched> {
   const because = new Set<string>();
+  const asked = new Set<string>();
   for (const use of uses) {
+    const file = `${use.origin.entryPoint} ${packagePath(use.key)} ${use.version} ${use.asset}`;
+    if (asked.has(file)) continue;
     try {
+      await refuseUnreachable(deps, use);
+      asked.add(file); // several repositories may hold the version: its registry is asked once
       await fetchFor(deps, external, sha256, use);
       return { repaired: true, from: use.origin.entryPoint };
     } catch (error) {
@@ -46,14 +51,9 @@ async function fetchFor(
   sha256: string,
   use: ContentUse,
 ): Promise<void> {
-  const { key, origin } = use;
-  const what = `${use.asset} of ${packagePath(key)} ${use.version}`;
-  if (origin.type !== "EXTERNAL")
-    throw new Unrepaired(
-      `${what} was published in repository '${origin.entryPoint}': nobody else has its bytes. Publishing the same bytes again would bring them back.`,
-    );
-  const connection = origin.entryPoint;
-  await refuseUnreachable(deps, use, connection, what);
+  const { key } = use;
+  const connection = use.origin.entryPoint;
+  const what = whatOf(use);
   const byFile = external.format(key).versionByFile !== undefined;
   const index = byFile ? undefined : await external.index(connection, key, { revalidate: true });
   if (index?.state === "absent") throw new Unrepaired(`'${connection}' no longer has ${packagePath(key)}.`);
@@ -78,18 +78,22 @@ async function fetchFor(
   }
 }
 
+function whatOf({ asset, key, version }: ContentUse): string {
+  return `${asset} of ${packagePath(key)} ${version}`;
+}
+
 /** A blocked name is never asked for outside, for a repair neither. */
-async function refuseUnreachable(
-  deps: RegistryDeps,
-  { owner, domain, repository, key }: ContentUse,
-  connection: string,
-  what: string,
-): Promise<void> {
+async function refuseUnreachable(deps: RegistryDeps, use: ContentUse): Promise<void> {
+  const { owner, domain, repository, key, origin } = use;
+  if (origin.type !== "EXTERNAL")
+    throw new Unrepaired(
+      `${whatOf(use)} was published in repository '${origin.entryPoint}': nobody else has its bytes. Publishing the same bytes again would bring them back.`,
+    );
   const snapshot = await deps.catalog.domain(owner, domain);
   const holder = snapshot.byName.get(repository);
   const reached = holder && (await look(deps, holder, key)).reach.connections;
-  if (reached?.some((reachable) => reachable.connection === connection) === true) return;
+  if (reached?.some(({ connection }) => connection === origin.entryPoint) === true) return;
   throw new Unrepaired(
-    `${what} came from '${connection}', which repository '${repository}' may not ask for this package now.`,
+    `${whatOf(use)} came from '${origin.entryPoint}', which repository '${repository}' may not ask for this package now.`,
   );
 }

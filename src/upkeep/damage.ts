@@ -1,6 +1,6 @@
 // What is done about a damaged blob: noted, told with what it affects, taken away from its readers, got back where that is possible.
 import type { BlobStore } from "../blobs/blob-store.ts";
-import { packagePath } from "../core/coordinates.ts";
+import type { PackageKey } from "../core/coordinates.ts";
 import type { Log } from "../core/log.ts";
 import { removeBlobs } from "../registry/collect.ts";
 import type { ContentUse } from "../store/contents.ts";
@@ -35,7 +35,13 @@ export function findAffected({ database }: DamageDeps, sha256: string): Promise<
 export function printUse(use: ContentUse): Affected {
   const { domain, repository, version, asset, origin } = use;
   const came = `${origin.type} ${origin.entryPoint}`;
-  return { domain, repository, package: packagePath(use.key), version, asset, origin: came };
+  return { domain, repository, package: nameOf(use.key), version, asset, origin: came };
+}
+
+/** As their clients write them. */
+function nameOf({ format, namespace, name }: PackageKey): string {
+  const scope = namespace === "" ? "" : `${format === "npm" ? "@" : ""}${namespace}/`;
+  return `${format}/${scope}${name}`;
 }
 
 /** Keeps the list of known damage up to date with what an inspection found. */

@@ -29,7 +29,7 @@ export interface Inspection {
   readonly blobs: BlobStore;
   /** The first hex digits of the digests that are looked at. */
   readonly prefix: string;
-  /** Only digests after this one. */
+  /** Only digests after this one; "": all. */
   readonly after?: string;
   readonly atOnce: number;
   /** Given how many bytes there are to read. */
@@ -81,11 +81,11 @@ const PAGE = 500;
 
 /** Merges what lies in the store with what rows say. Rows are read after the listing: what they lack may not be new. */
 async function* pairUp(
-  { database, prefix, after }: Inspection,
+  { database, prefix, after = "" }: Inspection,
   listed: readonly Listed[],
 ): AsyncGenerator<Pair, void> {
   let next = 0;
-  let last = after ?? prefix;
+  let last = after === "" ? prefix : after;
   const before = endOf(prefix);
   for (;;) {
     const page = await listContents(database.read, { after: last, before, limit: PAGE });

@@ -1,10 +1,9 @@
 // The scrub: reads every blob again within so many days, a little at a time, and finds what a disk has lost before a user does.
-import { packagePath } from "../core/coordinates.ts";
 import { GRACE_MS } from "../registry/collect.ts";
 import { listDamaged } from "../store/contents.ts";
 import { holdLease, SCRUB } from "../store/leases.ts";
 import { readSetting, writeSetting } from "../store/settings.ts";
-import { type DamageDeps, findAffected, noteInspected, setAside } from "./damage.ts";
+import { type DamageDeps, findAffected, noteInspected, printUse, setAside } from "./damage.ts";
 import { type Inspected, inspect, PREFIXES } from "./inspect.ts";
 import { createPace } from "./pace.ts";
 
@@ -128,10 +127,12 @@ async function tell(
   if (problem === undefined || problem === "unused") return false;
   const uses = await findAffected(deps, sha256);
   const place = problem === "corrupt" && mayTake ? await setAside(deps, sha256) : undefined;
-  const affected = uses.map(
-    ({ domain, repository, key, version, asset }) =>
-      `${domain}/${repository}: ${packagePath(key)} ${version} ${asset}`,
-  );
+  const affected = uses
+    .map(printUse)
+    .map(
+      ({ domain, repository, package: name, version, asset }) =>
+        `${domain}/${repository}: ${name} ${version} ${asset}`,
+    );
   deps.log.error(
     { sha256, problem, detail, affected, setAside: place, known: known.has(sha256) },
     "a stored file is damaged: `portcullis verify --repair` gets back what a public registry still has",
