@@ -65,7 +65,7 @@ export async function play(
 /** Plays every order there is, or as many as `sample` says of those in which actors are overtaken now and then. Returns how many. */
 export async function playAll(
   run: (pick: Pick) => Promise<readonly number[]>,
-  sample?: number | undefined,
+  sample: number | undefined,
 ): Promise<number> {
   if (sample !== undefined) {
     const random = randomFrom(1);

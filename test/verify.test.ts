@@ -128,7 +128,10 @@ describe.each(engines)("beside a running server on $engine", { timeout: 60_000 }
     await rm(fileOf(changed));
     const restrictions = (upstream: "ALLOW" | "BLOCK") =>
       server.client.putPackageOriginConfiguration({
-        ...{ domain: DOMAIN, repository: "store", format: "npm", package: "changed" },
+        domain: DOMAIN,
+        repository: "store",
+        format: "npm",
+        package: "changed",
         restrictions: { publish: "BLOCK", upstream },
       });
     await restrictions("BLOCK");
@@ -196,6 +199,19 @@ describe.each(engines)("beside a running server on $engine", { timeout: 60_000 }
     await spoil(sha256);
     expect((await server.tarball("own", "small", "1.0.0")).status).toBe(200);
     await deps.database.write((tx) => noteSound(tx, sha256));
+  });
+
+  test("sweep and scrub have their metrics", async () => {
+    const text = await (await fetch(`${server.url}/metrics`)).text();
+    for (const name of [
+      "sweep_blobs_total",
+      "sweep_bytes_total",
+      "scrub_blobs_total",
+      "scrub_bytes_total",
+      "scrub_last_completed_timestamp_seconds",
+      "damaged_blobs",
+    ])
+      expect(text).toMatch(new RegExp(`^portcullis_${name} 0$`, "m"));
   });
 
   describe("the scrub", () => {
