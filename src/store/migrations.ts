@@ -12,6 +12,7 @@ import { up as listingIndexes } from "./migrations/0008-listing-indexes.ts";
 import { up as preciseNotices } from "./migrations/0009-precise-notices.ts";
 import { up as upkeep } from "./migrations/0010-upkeep.ts";
 import { up as lookups } from "./migrations/0011-lookups.ts";
+import { up as localNotices } from "./migrations/0012-local-notices.ts";
 import { applyMigrations, type Migrations } from "./migrator.ts";
 import type { Schema } from "./schema.ts";
 
@@ -28,6 +29,7 @@ const MIGRATIONS: Migrations = {
   "0009-precise-notices": { up: preciseNotices },
   "0010-upkeep": { up: upkeep },
   "0011-lookups": { up: lookups, piecemeal: true },
+  "0012-local-notices": { up: localNotices },
 };
 
 /**

@@ -8,6 +8,7 @@ import type { Database } from "./database.ts";
 import type { Change } from "./notices.ts";
 import { tellQuery } from "./query-channel.ts";
 import type { Schema } from "./schema.ts";
+import { type LocalNotices, readLocalNotices } from "./sqlite-notices.ts";
 import { BUSY, createTurns } from "./sqlite-turns.ts";
 import { sqliteTrouble } from "./trouble.ts";
 
@@ -24,10 +25,7 @@ export function openSqlite(path: string): Database {
     "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma cache_size = -65536; pragma wal_autocheckpoint = 4000;",
   );
   const kysely = new Kysely<Schema>({ dialect: new SqliteDialect({ database: adaptSqlite(db) }) });
-  const dataVersion = db.prepare("pragma data_version");
-  /** Changes when another connection, and so another process, wrote; costs a microsecond. */
-  const version = (): number => (dataVersion.get() as { data_version: number }).data_version;
-  let seen = version();
+  let notices: LocalNotices | undefined;
   const turn = createTurns();
   const begin = (): boolean => beginImmediate(db);
   let observer = (_change: Change): void => undefined;
@@ -41,15 +39,19 @@ export function openSqlite(path: string): Database {
     lockPackage: () => Promise.resolve(), // BEGIN IMMEDIATE already makes it the only writer
     lockDomain: () => Promise.resolve(),
     skipsLocked: false,
-    observe: (tell) => void (observer = tell),
+    observe(tell) {
+      observer = tell;
+      if (path !== ":memory:") notices ??= readLocalNotices(path); // that one is nobody else's
+    },
     barrier() {
-      const now = version();
-      if (now !== seen) observer({ of: "everything" });
-      seen = now;
+      for (const change of notices?.news() ?? []) observer(change);
       return undefined;
     },
     probe: async () => void (await sql`select 1`.execute(kysely)),
-    close: () => kysely.destroy(),
+    async close() {
+      notices?.close();
+      await kysely.destroy();
+    },
   };
 }
 
