@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { LRUCache } from "lru-cache";
 import { Fault } from "../core/faults.ts";
-import type { PackageView } from "../registry/registry.ts";
+import type { PackageView, Registry } from "../registry/registry.ts";
 import type { IndexFile } from "./format.ts";
 
 const gunzipAsync = promisify(gunzip);
@@ -17,6 +17,19 @@ export function plainIndex({ connection, file, gzip, digest, url }: IndexFile): 
 /** The view's public documents, in search order. */
 export function indexFilesOf(view: PackageView): IndexFile[] {
   return view.external.map(({ connection, index }) => plainIndex({ ...index, connection }));
+}
+
+/** A document younger than this is what its registry says now, ms. */
+const JUST_ASKED_MS = 2_000;
+
+/**
+ * The view by public documents as they are now, for what is written down by them: nodes that keep older and newer ones
+ * would undo each other's notes. While a registry does not answer, the view as it was.
+ */
+export async function viewNow(registry: Registry, view: PackageView, now: number): Promise<PackageView> {
+  if (view.external.every(({ index }) => now - index.checkedAt < JUST_ASKED_MS)) return view;
+  const newest = await registry.view(view.repository, view.key, { revalidate: true });
+  return newest.trouble === undefined ? newest : view;
 }
 
 /** The document as it was before it was compressed for the way. Rejects when it is larger than `bytesMax`, or no gzip. */

@@ -6,7 +6,7 @@ import { absence } from "../answers.ts";
 import type { DocumentKind, Documents } from "../documents.ts";
 import { createDocuments } from "../documents.ts";
 import type { DoorRequest } from "../format.ts";
-import { indexFilesOf } from "../index-files.ts";
+import { indexFilesOf, viewNow } from "../index-files.ts";
 import type { CrateFacts, Form, HeldRow, Rendered } from "./crate-text.ts";
 import { renderCrate } from "./crate-text.ts";
 import type { DocumentWorker } from "./document-worker.ts";
@@ -35,11 +35,14 @@ export interface CrateDocumentsDeps {
   readonly worker: DocumentWorker;
   /** Memory for finished documents, bytes. */
   readonly cacheBytes: number;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
 }
 
-export function createCrateDocuments({ registry, worker, cacheBytes }: CrateDocumentsDeps): CrateDocuments {
+export function createCrateDocuments(deps: CrateDocumentsDeps): CrateDocuments {
+  const { registry, worker, cacheBytes, now } = deps;
   /** Crates with yanks outside that are not kept here yet, by repository and name. */
-  const noticed = new Set<string>();
+  const noticed = new Map<string, { readonly view: PackageView; readonly changes: Rendered["changes"] }>();
   const documents = createDocuments({
     registry,
     cacheBytes,
@@ -47,7 +50,8 @@ export function createCrateDocuments({ registry, worker, cacheBytes }: CrateDocu
     async build(view, kind) {
       const made = await render(view, kind.name as Form);
       if (made === undefined) throw absence(view, view.key.name);
-      if (made.changes.length > 0) noticed.add(placeOf(view.repository.id, view.key));
+      const { changes } = made;
+      if (changes.length > 0) noticed.set(placeOf(view.repository.id, view.key), { view, changes });
       return Buffer.from(made.text);
     },
   });
@@ -62,9 +66,14 @@ export function createCrateDocuments({ registry, worker, cacheBytes }: CrateDocu
 
   /** The next time the public registry is out of reach, its last word must be known here. */
   async function keepNoticed(request: DoorRequest, key: PackageKey): Promise<void> {
-    if (!noticed.delete(placeOf(request.repository.id, key))) return;
+    const place = placeOf(request.repository.id, key);
+    const last = noticed.get(place);
+    if (last === undefined) return;
+    noticed.delete(place);
     try {
-      const rewritten = (await changesNow(request, key)).map(({ version, yanked }) => ({
+      const newest = await viewNow(registry, last.view, now());
+      const changes = newest === last.view ? last.changes : ((await render(newest, "index"))?.changes ?? []);
+      const rewritten = changes.map(({ version, yanked }) => ({
         version,
         asset: assetName(key.name, version),
         document: yankNote(yanked),
@@ -75,12 +84,6 @@ export function createCrateDocuments({ registry, worker, cacheBytes }: CrateDocu
       // What was sent is right; what is kept is set right the next time.
       if (!(error instanceof Fault) && (error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     }
-  }
-
-  /** By the index as it is now: nodes that keep older and newer ones would undo each other's notes. */
-  async function changesNow({ repository }: DoorRequest, key: PackageKey): Promise<Rendered["changes"]> {
-    const view = await registry.view(repository, key, { revalidate: true });
-    return view.trouble === undefined ? ((await render(view, "index"))?.changes ?? []) : [];
   }
 
   return {

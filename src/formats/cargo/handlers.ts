@@ -19,9 +19,10 @@ type Handler = (request: DoorRequest, params: Params) => Promise<void> | void;
 type CrateHandler = (request: DoorRequest, key: PackageKey, params: Params) => Promise<void> | void;
 
 /** Opens cargo's door. */
-export function open({ registry, limits }: FormatDeps): FormatDoor {
+export function open({ registry, limits, now }: FormatDeps): FormatDoor {
   const documents = createCrateDocuments({
     registry,
+    now,
     worker: documentWorker,
     cacheBytes: limits.documentCacheBytes,
   });

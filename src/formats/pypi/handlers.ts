@@ -24,7 +24,7 @@ type Handler = (request: DoorRequest, params: Params) => Promise<void> | void;
 export function open({ registry, limits, now }: FormatDeps): FormatDoor {
   const worker = documentWorker;
   const spellings = createSpellings(registry, worker);
-  const refreshes = createRefreshes(registry, worker);
+  const refreshes = createRefreshes(registry, worker, now);
   const simple = createSimple({ registry, worker, refreshes, cacheBytes: limits.documentCacheBytes });
   const beside = createBeside(registry, worker);
   const fileDoor = createFileDoor({ registry, files: createFiles(registry), beside, spellings });

@@ -3,7 +3,7 @@ import type { PackageKey } from "../../core/coordinates.ts";
 import { Fault } from "../../core/faults.ts";
 import type { PackageView, Registry } from "../../registry/registry.ts";
 import type { DoorRequest } from "../format.ts";
-import { indexFilesOf } from "../index-files.ts";
+import { indexFilesOf, viewNow } from "../index-files.ts";
 import type { DocumentWorker } from "./document-worker.ts";
 import { type Facts, factsOf, plainFacts } from "./facts.ts";
 
@@ -18,7 +18,8 @@ export interface Refreshes {
 
 const NOTED_MAX = 1_000;
 
-export function createRefreshes(registry: Registry, worker: DocumentWorker): Refreshes {
+/** `now`: epoch milliseconds. */
+export function createRefreshes(registry: Registry, worker: DocumentWorker, now: () => number): Refreshes {
   /** Views whose repository holds versions that follow a public index. */
   const noted = new Map<string, PackageView>();
   const running = new Map<string, Promise<void>>();
@@ -30,11 +31,11 @@ export function createRefreshes(registry: Registry, worker: DocumentWorker): Ref
     return worker.ask("changes", { facts: plainFacts(facts), files: indexFilesOf(view) });
   }
 
-  /** By the index as it is now: nodes that keep older and newer ones would undo each other's notes. */
   async function refresh(view: PackageView, request: DoorRequest, key: PackageKey): Promise<void> {
-    if ((await changesIn(view)).length === 0) return;
-    const now = await registry.view(view.repository, key, { revalidate: true });
-    const changes = now.trouble === undefined ? await changesIn(now) : [];
+    const noticed = await changesIn(view);
+    if (noticed.length === 0) return;
+    const newest = await viewNow(registry, view, now());
+    const changes = newest === view ? noticed : await changesIn(newest);
     if (changes.length > 0)
       await registry.rewriteAssets(request.repository, key, changes, "refresh", request);
   }
