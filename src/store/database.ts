@@ -41,7 +41,7 @@ export interface Database {
   lockDomain(tx: Transaction<Schema>, domainId: number): Promise<void>;
   /** Whether several processes write at a time, so that claiming rows must step over those that another one is claiming. */
   readonly skipsLocked: boolean;
-  /** `tell` hears what changes under this process's feet: on SQLite what others wrote, on PostgreSQL also what it wrote itself. One listener. */
+  /** `tell` hears what changes under this process's feet: also what this process wrote itself. One listener. */
   observe(tell: (change: Change) => void): void;
   /**
    * After it, the observer was told of everything that was committed, by any process, before it was called. Undefined:
