@@ -62,6 +62,12 @@ export interface ByteRange {
   readonly end: number;
 }
 
+export interface Presentation {
+  readonly lifeSeconds: number;
+  readonly contentType: string;
+  readonly disposition: string;
+}
+
 export interface BlobStore {
   /** Starts a new blob. `expected` lets a driver choose memory or disk; it is not a promise. */
   create(expected?: { readonly size?: number }): Promise<BlobWriter>;
@@ -71,6 +77,11 @@ export interface BlobStore {
   open(sha256: string, range?: ByteRange): Promise<Readable>;
   /** The whole of a small blob. Rejects when it is absent or larger than `bytesMax`. */
   read(sha256: string, bytesMax: number): Promise<Buffer>;
+  /**
+   * An address at which anyone may read the whole blob for `lifeSeconds`; absent where the store has none. Does not look
+   * whether the blob is there. Content type and disposition are what the store then answers with.
+   */
+  presign?(sha256: string, presentation: Presentation): Promise<string>;
   /** Forgets the blob. No error when it is absent. Readers that already opened it may finish. */
   delete(sha256: string): Promise<void>;
   /**

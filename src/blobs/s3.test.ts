@@ -43,7 +43,7 @@ if (bucket === undefined) {
     const stagingDirectory = await mkdtemp(join(tmpdir(), "portcullis-s3-"));
     const store = await createS3Store({ url: `s3://no-such-${randomUUID()}`, stagingDirectory });
     await expect(store.probe()).rejects.toThrow();
-    await expect(store.open("0".repeat(64))).rejects.toMatchObject({ name: "NoSuchBucket" });
+    await expect(store.open("0".repeat(64))).rejects.toThrow("has no bucket");
     await store.close();
     await rm(stagingDirectory, { recursive: true });
   });

@@ -1,16 +1,17 @@
 // Blobs as objects of an S3 bucket, named after their SHA-256; bytes wait for their commit in a local staging folder.
-import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { Readable } from "node:stream";
-import type { S3Client } from "@aws-sdk/client-s3";
-import type { BlobStore, ByteRange, StagedBlob } from "./blob-store.ts";
+import type { BlobStore, StagedBlob } from "./blob-store.ts";
 import { absent, checkSize, isSha256 } from "./range.ts";
+import { isAbsence, openS3, parseS3Url, type S3, troubleOf } from "./s3-client.ts";
+import { startAbortingUploads } from "./s3-leftovers.ts";
+import { presign } from "./s3-presign.ts";
+import { openObject } from "./s3-read.ts";
+import { type ObjectPlace, upload } from "./s3-upload.ts";
 import { Spool } from "./spool.ts";
 import { openStaging } from "./staging.ts";
 import { createWriter } from "./writer.ts";
 
 export interface S3Options {
-  /** `s3://bucket` or `s3://bucket/prefix`. */
+  /** See `parseS3Url`. */
   readonly url: string;
   /** Where bytes wait for their commit. */
   readonly stagingDirectory: string;
@@ -18,175 +19,132 @@ export interface S3Options {
   readonly memoryBytesMax?: number;
   /** See DiskOptions. */
   readonly leftBeforeMs?: number;
+  /** A store from which nothing has come for so long does not answer. Default 20 s. */
+  readonly silenceMs?: number;
+  /** Whether to remove what uploads that were cut off have left in the bucket. */
+  readonly removesLeftovers?: boolean;
 }
 
-/** Larger blobs go up in parts of this size, so that a part that failed is sent again alone. */
-const PART_BYTES = 8 * 1024 * 1024;
-const PARTS_AT_ONCE = 4;
+const SILENCE_MS = 20_000;
 
 /**
- * Opens the store. Endpoint, region and credentials come from the standard AWS variables and files; with an endpoint
- * of one's own (AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3) the bucket is addressed in the path. Rejects when the optional
- * packages are not installed.
+ * Opens the store. Endpoint, region and credentials come from the standard AWS variables and files, unless the URL says
+ * otherwise. Asks nothing of it yet: see `probe`. Every method rejects with a 503 Fault when the store fails or does
+ * not answer.
  */
 export async function createS3Store(options: S3Options): Promise<BlobStore> {
-  const { S3Client, ...commands } = await loadClient();
-  const { env } = process;
-  const client = new S3Client({
-    forcePathStyle: (env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL) !== undefined,
-    region: env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? "us-east-1",
-    // Many servers that speak S3 lack the newer checksums; what is put here carries its MD5, which all check.
-    requestChecksumCalculation: "WHEN_REQUIRED",
-    responseChecksumValidation: "WHEN_REQUIRED",
-  });
-  const { hostname: bucket, pathname } = new URL(options.url);
-  const prefix = `${decodeURIComponent(pathname).replace(/^\/+|\/+$/g, "")}/sha256/`.replace(/^\//, "");
-  const memoryBytesMax = options.memoryBytesMax ?? 2 * 1024 * 1024;
+  const where = parseS3Url(options.url);
+  const s3 = await openS3(where, options.silenceMs ?? SILENCE_MS);
+  const { bucket, sdk } = s3;
+  const prefix = `${where.prefix}sha256/`;
   await openStaging(options.stagingDirectory, options.leftBeforeMs);
+  const leftovers = options.removesLeftovers === true ? startAbortingUploads(s3, prefix) : undefined;
 
-  const place = (sha256: string) => {
+  const place = (sha256: string): ObjectPlace => {
     if (!isSha256(sha256)) throw absent(sha256);
     return { Bucket: bucket, Key: `${prefix}${sha256.slice(0, 2)}/${sha256}` };
   };
-
-  const get = async (sha256: string, range?: string) => {
-    const input = { ...place(sha256), ...(range === undefined ? {} : { Range: range }) };
-    const { Body, ContentLength } = await client
-      .send(new commands.GetObjectCommand(input))
-      .catch((error: unknown) => {
-        throw isAbsence(error) ? absent(sha256) : error;
-      });
-    if (!(Body instanceof Readable)) throw new Error("The S3 client gave no stream.");
-    return { body: Body, size: ContentLength ?? 0 };
+  const told = async <T>(work: Promise<T>, sha256?: string): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw sha256 !== undefined && isAbsence(error) ? absent(sha256) : troubleOf(error, where);
+    }
   };
 
   const store: BlobStore = {
     async create(expected) {
       const spool = new Spool({
         folder: options.stagingDirectory,
-        memoryBytesMax,
+        memoryBytesMax: options.memoryBytesMax ?? 2 * 1024 * 1024,
         sizeExpected: expected?.size,
       });
       const keep = (bytes: Spool, staged: StagedBlob) =>
-        upload(client, commands, place(staged.digests.sha256), bytes, staged);
+        told(upload(s3, place(staged.digests.sha256), bytes, staged));
       return createWriter(spool, { keep, open: (sha256) => store.open(sha256) });
     },
     async stat(sha256) {
       if (!isSha256(sha256)) return undefined;
       try {
-        const { ContentLength } = await client.send(new commands.HeadObjectCommand(place(sha256)));
+        const { ContentLength } = await s3.send(() => new sdk.HeadObjectCommand(place(sha256)));
         return { size: ContentLength ?? 0 };
       } catch (error) {
         if (isAbsence(error)) return undefined;
-        throw error;
+        throw troubleOf(error, where);
       }
     },
     async open(sha256, range) {
-      return (
-        await get(sha256, range && rangeHeader(range)).catch((error: unknown) => throwRange(error, range))
-      ).body;
+      return (await told(openObject(s3, place(sha256), range), sha256)).stream;
     },
     async read(sha256, bytesMax) {
-      const { body, size } = await get(sha256);
+      const { stream, bytes } = await told(openObject(s3, place(sha256), undefined), sha256);
       try {
-        checkSize(sha256, size, bytesMax);
-        return Buffer.concat(await body.toArray());
+        checkSize(sha256, bytes, bytesMax);
+        return Buffer.concat(await stream.toArray());
       } finally {
-        body.destroy();
+        stream.destroy();
       }
     },
+    async presign(sha256, { lifeSeconds, contentType, disposition }) {
+      const { client } = s3;
+      const at = await addressOf(s3, place(sha256));
+      const [credentials, region] = [await told(client.config.credentials()), await client.config.region()];
+      const query = {
+        "response-content-type": contentType,
+        "response-content-disposition": disposition,
+      };
+      return presign({ ...at, query, credentials, region, now: new Date(), lifeSeconds });
+    },
     async delete(sha256) {
-      if (isSha256(sha256)) await client.send(new commands.DeleteObjectCommand(place(sha256)));
+      if (isSha256(sha256)) await told(s3.send(() => new sdk.DeleteObjectCommand(place(sha256))));
     },
     async setAside(sha256) {
       if ((await store.stat(sha256)) === undefined) return undefined;
-      const { Key } = place(sha256);
-      const aside = `${prefix.slice(0, -"sha256/".length)}damaged/${sha256}-${Date.now()}`;
-      const CopySource = encodeURI(`${bucket}/${Key}`);
-      await client.send(new commands.CopyObjectCommand({ Bucket: bucket, Key: aside, CopySource }));
+      const Key = `${where.prefix}damaged/${sha256}-${Date.now()}`;
+      const CopySource = encodeURI(`${bucket}/${place(sha256).Key}`);
+      await told(s3.send(() => new sdk.CopyObjectCommand({ Bucket: bucket, Key, CopySource })));
       await store.delete(sha256);
-      return `s3://${bucket}/${aside}`;
+      return `s3://${bucket}/${Key}`;
     },
     async *list(start = "") {
       const Prefix = start.length < 2 ? prefix + start : `${prefix}${start.slice(0, 2)}/${start}`;
-      const pages = commands.paginateListObjectsV2({ client }, { Bucket: bucket, Prefix });
-      for await (const { Contents = [] } of pages) {
-        for (const { Key = "", Size = 0, LastModified } of Contents) {
+      for (let ContinuationToken: string | undefined; ; ) {
+        const question = { Bucket: bucket, Prefix, ContinuationToken };
+        const page = await told(s3.send(() => new sdk.ListObjectsV2Command(question)));
+        for (const { Key = "", Size = 0, LastModified } of page.Contents ?? []) {
           const sha256 = Key.slice(prefix.length + 3);
           if (isSha256(sha256)) yield { sha256, size: Size, modifiedMs: LastModified?.getTime() ?? 0 };
         }
+        ContinuationToken = page.NextContinuationToken;
+        if (ContinuationToken === undefined) return;
       }
     },
     async probe() {
-      await client.send(new commands.ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }));
+      const question = { Bucket: bucket, Prefix: prefix, MaxKeys: 1 };
+      await told(s3.send(() => new sdk.ListObjectsV2Command(question)));
     },
     async close() {
-      client.destroy();
+      leftovers?.stop();
+      s3.client.destroy();
     },
   };
   return store;
 }
 
-type Commands = Omit<Awaited<ReturnType<typeof loadClient>>, "S3Client">;
-
-async function loadClient() {
-  try {
-    const [client, { Upload }] = await Promise.all([
-      import("@aws-sdk/client-s3"),
-      import("@aws-sdk/lib-storage"),
-    ]);
-    return { ...client, Upload };
-  } catch (error) {
-    throw new Error("Blobs in S3 need the optional packages @aws-sdk/client-s3 and @aws-sdk/lib-storage.", {
-      cause: error,
-    });
-  }
-}
-
-/** An object appears whole or not at all, whichever way it goes up. */
-async function upload(
-  client: S3Client,
-  { PutObjectCommand, HeadObjectCommand, Upload }: Commands,
-  place: { Bucket: string; Key: string },
-  spool: Spool,
-  { size, digests }: StagedBlob,
-): Promise<void> {
-  const { path } = spool;
-  if (size <= PART_BYTES || path === undefined) {
-    const Body = path === undefined ? spool.bytes : await readFile(path);
-    const ContentMD5 = Buffer.from(digests.md5, "hex").toString("base64");
-    await client.send(new PutObjectCommand({ ...place, Body, ContentMD5, ContentLength: size }));
-    return;
-  }
-  const Body = createReadStream(path, { highWaterMark: 1024 * 1024 });
-  await new Upload({
-    client,
-    params: { ...place, Body },
-    partSize: PART_BYTES,
-    queueSize: PARTS_AT_ONCE,
-  }).done();
-  const { ContentLength } = await client.send(new HeadObjectCommand(place));
-  if (ContentLength !== size) throw new Error(`S3 holds ${ContentLength} of ${size} bytes of ${place.Key}.`);
-}
-
-function rangeHeader({ start, end }: ByteRange): string {
-  if (!(start >= 0 && start <= end)) throw new RangeError(`Bytes ${start}-${end} are no range.`);
-  return `bytes=${start}-${end}`;
-}
-
-function throwRange(error: unknown, range: ByteRange | undefined): never {
-  if (statusOf(error) === 416)
-    throw new RangeError(`Bytes ${range?.start}-${range?.end} are not within the blob.`);
-  throw error;
-}
-
-function isAbsence(error: unknown): boolean {
-  return statusOf(error) === 404 && error instanceof Error && error.name !== "NoSuchBucket";
-}
-
-function statusOf(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !("$metadata" in error)) return undefined;
-  const { $metadata: metadata } = error;
-  if (typeof metadata !== "object" || metadata === null || !("httpStatusCode" in metadata)) return undefined;
-  return typeof metadata.httpStatusCode === "number" ? metadata.httpStatusCode : undefined;
+/** Where the SDK would send a GET of the object: it knows how buckets become hosts. */
+async function addressOf(s3: S3, place: ObjectPlace) {
+  const command = new s3.sdk.GetObjectCommand(place);
+  let found: { readonly protocol: string; readonly host: string; readonly path: string } | undefined;
+  command.middlewareStack.add(
+    () => async (args) => {
+      const { protocol, hostname, port, path } = args.request as Record<string, string | undefined>;
+      const host = `${hostname}${port === undefined ? "" : `:${port}`}`;
+      found = { protocol: protocol ?? "https:", host, path: path ?? "/" };
+      return { response: undefined, output: { $metadata: {} } };
+    },
+    { step: "build", priority: "low", name: "addressOnly" },
+  );
+  await s3.client.send(command);
+  if (found === undefined) throw new Error("The S3 client told no address.");
+  return found;
 }
