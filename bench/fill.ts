@@ -99,7 +99,7 @@ async function fillSqlite(path: string, count: number): Promise<void> {
     },
     count,
   );
-  db.exec(`begin; ${texts.join(";\n")}; commit; analyze; pragma wal_checkpoint(truncate)`);
+  db.exec(`begin; ${texts.join(";\n")}; commit; pragma wal_checkpoint(truncate)`);
   db.close();
 }
 

@@ -1,11 +1,12 @@
 // A million versions in the database against a thousand: what a publish, a packument and the API's reads cost with each.
+import { statSync } from "node:fs";
 
 import { join } from "node:path";
 import { copiedVersions, copyName, fill } from "../fill.ts";
 import { type Measured, publish, type Read, walk } from "../load.ts";
 import type { Recipe } from "../packages.ts";
 import { portcullisWith } from "../portcullis.ts";
-import { type Postgres, startPostgres } from "../postgres.ts";
+import { type Postgres, startPostgres, withClient } from "../postgres.ts";
 import { cpuMs, settle } from "../processes.ts";
 import { markdown, spread } from "../report.ts";
 import { newPlace, type Place, type Server, start } from "../servers.ts";
@@ -26,6 +27,7 @@ interface Shelf {
   server: Server;
   packages: number;
   postgres: Postgres | undefined;
+  url: string | undefined;
   /** How many names have been given out. */
   given: number;
 }
@@ -49,7 +51,7 @@ export async function million(stage: Stage): Promise<void> {
         if (few && many) lines.push(await compare(stage.rounds, title, task, few, many));
       }
     stage.sections.push(
-      `## A million versions against a thousand\n\n${setting(postgres)}\n\n${markdown([...HEAD, ...lines])}\n`,
+      `## A million versions against a thousand\n\n${await setting(shelves, postgres)}\n\n${markdown([...HEAD, ...lines])}\n`,
     );
   } finally {
     for (const { server } of shelves) await server.stop();
@@ -74,11 +76,15 @@ async function stock(stage: Stage, packages: number, postgres: Postgres | undefi
   );
   await first.stop();
   const began = performance.now();
-  await fill(url ?? join(place.dir, "data/portcullis.sqlite"), packages - 1);
+  await fill(url ?? databaseOf(place), packages - 1);
   console.error(
     `bench: ${packages} packages on ${engine} filled in ${((performance.now() - began) / 1000).toFixed(0)} s`,
   );
-  return { place, server: await start(contestant, place), packages, postgres, given: 0 };
+  return { place, server: await start(contestant, place), packages, postgres, url, given: 0 };
+}
+
+function databaseOf(place: Place): string {
+  return join(place.dir, "data/portcullis.sqlite");
 }
 
 function recipe(name: string, version: string): Recipe {
@@ -179,7 +185,21 @@ const HEAD = [
   ["---", "---", "---:", "---:", "---:", "---:"],
 ];
 
-function setting({ version }: Postgres): string {
+async function setting(shelves: Shelf[], postgres: Postgres): Promise<string> {
+  const [onSqlite, onPostgres] = shelves.filter(({ packages }) => packages === MANY);
+  const kB = (bytes: number) => (bytes / 1000 / MANY / VERSIONS).toFixed(1);
+  const file = onSqlite === undefined ? Number.NaN : statSync(databaseOf(onSqlite.place)).size;
+  const size = onPostgres?.url === undefined ? Number.NaN : await databaseBytes(onPostgres.url);
   return `${FEW} and ${MANY.toLocaleString("en")} packages of ${VERSIONS} versions, one request at a time, names scattered over the whole database, no finished
-document kept in memory. CPU is the server's and PostgreSQL ${version}'s together, for each request; ratios are formed round by round.`;
+document kept in memory. CPU is the server's and PostgreSQL ${postgres.version}'s together, for each request; ratios are formed round by round.
+A version, with its journal, takes ${kB(file)} kB of SQLite's file and ${kB(size)} kB of PostgreSQL.`;
+}
+
+function databaseBytes(url: string): Promise<number> {
+  return withClient(url, async (client) => {
+    const { rows } = await client.query<{ bytes: string }>(
+      "select pg_database_size(current_database()) as bytes",
+    );
+    return Number(rows[0]?.bytes);
+  });
 }
