@@ -66,7 +66,7 @@ async function show(options: Options): Promise<void> {
       domain: options.domain === undefined ? undefined : readDomain(options.domain, names),
     };
     const line = (entry: HistoryEntry): string => lineOf(entry, options.format, region, names);
-    const first = await readHistory(database.read, question);
+    const first = await readHistory(database.lagging, question);
     for (const entry of first) print(line(entry));
     if (options.follow === true) await follow(database, question, first, now, line);
   });
@@ -86,7 +86,7 @@ async function follow(
   while (!process.stdout.destroyed) {
     await sleep(FOLLOW_EVERY_MS);
     const since = Math.max(question.since, seenUntil - FOLLOW_OVERLAP_MS);
-    const entries = await readHistory(database.read, { ...question, since, limit: LIMIT_MAX });
+    const entries = await readHistory(database.lagging, { ...question, since, limit: LIMIT_MAX });
     // At the start only what is new: the last moments may hold more than was asked for.
     const fresh = entries.filter((entry) => !told.has(nameOf(entry)) && entry.at >= startedAt);
     for (const entry of fresh) print(line(entry));

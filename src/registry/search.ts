@@ -27,7 +27,7 @@ export async function search(
     .toLowerCase()
     .split(/\s+/)
     .filter((word) => word !== "");
-  const keys = await searchPackages(deps.database.read, order, format, words, CANDIDATES_MAX);
+  const keys = await searchPackages(deps.database.lagging, order, format, words, CANDIDATES_MAX);
   const hits: SearchHit[] = [];
   let total = 0;
   for (const key of keys) {
@@ -76,7 +76,7 @@ export async function packageNames(
   const names: PackageKey[] = [];
   let last = after;
   while (names.length < limit) {
-    const keys = await listPackageKeys(deps.database.read, order, format, last, limit);
+    const keys = await listPackageKeys(deps.database.lagging, order, format, last, limit);
     for (const key of keys)
       if (names.length < limit && (await isListed(deps, repository, key))) names.push(key);
     last = keys.at(-1);

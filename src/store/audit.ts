@@ -31,12 +31,7 @@ export async function findAuditBatches(
   const { since, before, limit } = question;
   let query = db.selectFrom("audit_batch").selectAll().where("last_at", ">=", since);
   if (before !== undefined)
-    query = query.where(({ eb, or, and }) =>
-      or([
-        eb("last_at", "<", before.lastAt),
-        and([eb("last_at", "=", before.lastAt), eb("id", "<", before.id)]),
-      ]),
-    );
+    query = query.where((e) => e(e.refTuple("last_at", "id"), "<", e.tuple(before.lastAt, before.id)));
   const rows = await query.orderBy("last_at", "desc").orderBy("id", "desc").limit(limit).execute();
   return rows.map(({ id, first_at: firstAt, last_at: lastAt, records, content }) => {
     return { id, firstAt, lastAt, records, content };

@@ -145,12 +145,14 @@ describe.skipIf(POSTGRES === undefined)("on PostgreSQL only", () => {
     );
 
   test("a change of a table that is in use lets others pass while it waits", async () => {
-    let end = (): void => undefined;
-    const ended = new Promise<void>((resolve) => (end = resolve));
+    const held = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<void>();
     const long = older.write(async (tx) => {
       await readSetting(tx, "key");
-      await ended;
+      held.resolve();
+      await ended.promise;
     });
+    await held.promise;
     const changing = migrate({
       "9001-wider": {
         up: async (db) => void (await sql`alter table server_setting add column note text`.execute(db)),
@@ -163,8 +165,8 @@ describe.skipIf(POSTGRES === undefined)("on PostgreSQL only", () => {
       await readSetting(older.read, "key");
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
+    ended.resolve();
     expect(changed).toBe(false);
-    end();
     await Promise.all([long, changing]);
   });
 

@@ -184,7 +184,13 @@ async function associatedPackages(
   const found: Associated[] = [];
   let last = after && ({ format: after[0], namespace: after[1], name: after[2] } as PackageKey);
   for (let lookedAt = 0; ; ) {
-    const stretch = await listPackageNames(deps.database.read, [...repositories.keys()], format, last, batch);
+    const stretch = await listPackageNames(
+      deps.database.lagging,
+      [...repositories.keys()],
+      format,
+      last,
+      batch,
+    );
     for (const key of stretch.keys) {
       const { association, groups } = index.associate(key);
       if (groups[0]?.pattern === pattern) found.push({ ...key, associationType: association });

@@ -42,7 +42,7 @@ export async function listPackages(
     sizeDefault: PAGE_SIZE,
     load: (after, limit) =>
       listPackageRows(
-        deps.database.read,
+        deps.database.lagging,
         id,
         { format, namespacePrefix, namePrefix, publish, upstream },
         after && { format: after[0], namespace: after[1], name: after[2] },
