@@ -13,6 +13,7 @@ import { up as preciseNotices } from "./migrations/0009-precise-notices.ts";
 import { up as upkeep } from "./migrations/0010-upkeep.ts";
 import { up as lookups } from "./migrations/0011-lookups.ts";
 import { up as localNotices } from "./migrations/0012-local-notices.ts";
+import { up as packageNames } from "./migrations/0013-package-names.ts";
 import { applyMigrations, type Migrations } from "./migrator.ts";
 import type { Schema } from "./schema.ts";
 
@@ -30,6 +31,7 @@ const MIGRATIONS: Migrations = {
   "0010-upkeep": { up: upkeep },
   "0011-lookups": { up: lookups, piecemeal: true },
   "0012-local-notices": { up: localNotices },
+  "0013-package-names": { up: packageNames, piecemeal: true },
 };
 
 /**
