@@ -372,7 +372,50 @@ describe.each(engines)("on $engine, whatever comes first", { timeout: 180_000 },
     }, sample);
     expect([...seen].sort()).toEqual(["503", "done"]);
   });
+
+  test("publishers and deleters of few contents beside two sweepers, unhindered: what was recorded can be read", async () => {
+    const blobs = sluggish(createMemoryStore());
+    const contents = Array.from({ length: 4 }, (_, i) => `shared ${++round} ${i}`);
+    const outcomes = new Map<string, number>();
+    let publishing = true;
+    const publisher = async (name: string): Promise<void> => {
+      const deps = depsOf(name < "p4" ? here : there, blobs);
+      const registry = createRegistry(deps);
+      const r1 = await registry.repository("d1", OWNER, "r1", CALLER);
+      for (let i = 0; i < 30; i++) {
+        const key: PackageKey = { format: "generic", namespace: "n", name: `${name}-${round}-${i}` };
+        const outcome = await outcomeOf(publish(deps, key, contents[i % 4] as string));
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+        if (outcome === "done") expect(await lostIn(blobs, contents[i % 4] as string)).toEqual([]);
+        if (outcome === "done") await registry.deletePackage(r1, key, CONTEXT);
+      }
+    };
+    const sweeper = async (database: Database): Promise<number> => {
+      let swept = 0;
+      while (publishing) swept += (await sweepBlobs(depsOf(database, blobs, later))).blobs;
+      return swept;
+    };
+    const sweeping = [sweeper(here), sweeper(there)];
+    await Promise.all(Array.from({ length: 8 }, (_, i) => publisher(`p${i}`)));
+    publishing = false;
+    const swept = await Promise.all(sweeping);
+    expect(swept[0] as number).toBeGreaterThan(0);
+    expect(outcomes.get("done")).toBeGreaterThan(0);
+    for (const text of contents) expect(await lostIn(blobs, text)).toEqual([]);
+  });
 });
+
+/** As slow as a store across a network, so that others come in between. */
+function sluggish(blobs: BlobStore): BlobStore {
+  return {
+    ...blobs,
+    async create(expected) {
+      const writer = await blobs.create(expected);
+      return { ...writer, commit: () => writer.commit().finally(() => sleep(3)) };
+    },
+    delete: (sha256) => sleep(2).then(() => blobs.delete(sha256)),
+  };
+}
 
 const versionOf = (version: string): NewVersion => ({
   version,
