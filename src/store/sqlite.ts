@@ -63,7 +63,7 @@ function beginImmediate(db: DatabaseSync): boolean {
     return true;
   } catch (error) {
     if (((error as { readonly errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY) return false;
-    throw error;
+    throw sqliteTrouble(error) ?? error;
   } finally {
     db.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
   }
