@@ -26,8 +26,8 @@ export interface Cluster extends Server {
 export interface ClusterOptions extends ServerOptions {
   /** Database and blobs that are there already: a restart on the same data. */
   readonly site?: Site;
-  /** Where nodes reach the object store; its own address unless something stands in between. */
-  readonly store?: string;
+  /** Puts something between the nodes and the object store at this address; gives the address that they are told. */
+  readonly store?: (endpoint: string) => Promise<string>;
   /** Its parts are made to fail, so it may well write lines of level error. */
   readonly troubled?: boolean;
 }
@@ -41,8 +41,11 @@ export async function startCluster(
   options: ClusterOptions = {},
 ): Promise<Cluster> {
   const site = options.site ?? (await prepareSite(ground));
+  const store = await options.store?.(ground.store.endpoint);
   const nodes = await Promise.all(
-    Array.from({ length: NODES }, (_, i) => prepareNode(folder, `node${i + 1}`, ground, site, options)),
+    Array.from({ length: NODES }, (_, i) =>
+      prepareNode(folder, `node${i + 1}`, { ground, site, store, options }),
+    ),
   );
   const started = await Promise.allSettled(nodes.map((node) => node.start()));
   const stopNodes = async (signal?: NodeJS.Signals): Promise<void> => {
@@ -79,6 +82,14 @@ export async function startCluster(
   };
 }
 
+/** What the nodes of a cluster have in common. */
+interface Setting {
+  readonly ground: Ground;
+  readonly site: Site;
+  readonly store: string | undefined;
+  readonly options: ClusterOptions;
+}
+
 interface OwnNode extends Node {
   exitCode(): number | null;
 }
@@ -86,9 +97,7 @@ interface OwnNode extends Node {
 async function prepareNode(
   folder: string,
   name: string,
-  ground: Ground,
-  site: Site,
-  options: ClusterOptions,
+  { ground, site, store, options }: Setting,
 ): Promise<OwnNode> {
   const home = join(folder, name);
   const port = await freePort();
@@ -96,7 +105,7 @@ async function prepareNode(
   const flags = ["--database", site.database, "--blobs", site.blobs, ...(options.flags ?? [])];
   const env = {
     ...ground.store.env,
-    ...(options.store === undefined ? {} : { AWS_ENDPOINT_URL_S3: options.store }),
+    ...(store === undefined ? {} : { AWS_ENDPOINT_URL_S3: store }),
     ...options.env,
   };
   let server: Server | undefined;

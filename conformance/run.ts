@@ -22,6 +22,7 @@ import { npmProxy } from "./suites/npm-proxy.ts";
 import { npmWire } from "./suites/npm-wire.ts";
 import { nugetClients } from "./suites/nuget-clients.ts";
 import { originMatrix } from "./suites/origin-matrix.ts";
+import { outages } from "./suites/outages.ts";
 import { pypiClients } from "./suites/pypi-clients.ts";
 import { pythonOrigin } from "./suites/python-origin.ts";
 import { refusals } from "./suites/refusals.ts";
@@ -46,6 +47,7 @@ const suites: Readonly<Record<string, Suite>> = {
   terraform,
   durability,
   history,
+  outages,
   login,
   "web-identity": webIdentity,
 };
@@ -126,6 +128,7 @@ async function runSuite(name: string): Promise<void> {
   const stage: Stage = {
     checks,
     folder: join(folder, name),
+    balanced: cluster,
     target: async () => given ?? stage.server("server"),
     async server(place, options) {
       if (cluster) return stage.cluster(place, options);

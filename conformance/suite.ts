@@ -7,6 +7,8 @@ export interface Stage {
   readonly checks: Checks;
   /** An empty folder of this suite's own. */
   readonly folder: string;
+  /** Whether a balancer stands in front of what is started here. */
+  readonly balanced: boolean;
   /** The address given on the command line, or a fresh server. */
   target(): Promise<Target>;
   /**

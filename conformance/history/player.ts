@@ -147,9 +147,14 @@ async function callApi({ domain, repository }: Door, name: string, input: ApiInp
   }
 }
 
+/** The balancer's own page for a node that has gone is no JSON, and the client fails on that. */
 function codeOf(error: unknown): string {
-  const { code, name, message } = error as NodeJS.ErrnoException;
-  return code ?? `${name}: ${message.slice(0, 80)}`;
+  const { code, name, message, $response } = error as NodeJS.ErrnoException & {
+    readonly $response?: { readonly statusCode?: number };
+  };
+  return $response?.statusCode === undefined
+    ? (code ?? `${name}: ${message}`)
+    : `status ${$response.statusCode}`;
 }
 
 interface Place {
