@@ -1,6 +1,7 @@
 // What a server does for its stored bytes by itself: the sweep of unused ones and the scrub of all; one process of a cluster at a time.
 import { sweepBlobs } from "../registry/collect.ts";
 import { listDamaged } from "../store/contents.ts";
+import { readSetting, writeSetting } from "../store/settings.ts";
 import type { DamageDeps } from "./damage.ts";
 import { readScrub, scrubDue } from "./scrub.ts";
 
@@ -24,7 +25,10 @@ export interface UpkeepOptions extends DamageDeps {
   readonly scrubDays: number;
 }
 
+/** Per cluster; each process looks more often, since it may not live as long. */
 const SWEEP_EVERY_MS = 6 * 60 * 60_000;
+const SWEEP_LOOK_MS = 10 * 60_000;
+const SWEPT_AT = "swept-at";
 const SCRUB_EVERY_MS = 60_000;
 
 export function startUpkeep(deps: UpkeepOptions): Upkeep {
@@ -36,6 +40,9 @@ export function startUpkeep(deps: UpkeepOptions): Upkeep {
   };
   const stop = new AbortController();
   const sweep = async (): Promise<void> => {
+    const sweptAt = Number(await readSetting(deps.database.read, SWEPT_AT));
+    if (deps.now() - sweptAt < SWEEP_EVERY_MS) return; // NaN before the first one: not less
+    await deps.database.write((tx) => writeSetting(tx, SWEPT_AT, String(deps.now())));
     const { blobs, bytes } = await sweepBlobs(deps, stop.signal);
     counts.sweep.blobs += blobs;
     counts.sweep.bytes += bytes;
@@ -46,7 +53,7 @@ export function startUpkeep(deps: UpkeepOptions): Upkeep {
     counts.scrubCompletedAt = (await readScrub(deps)).completedAt / 1_000;
   };
   const tasks = [
-    every(SWEEP_EVERY_MS, sweep, (error) =>
+    every(SWEEP_LOOK_MS, sweep, (error) =>
       deps.log.warn({ error: String(error) }, "the sweep of unused bytes failed"),
     ),
     every(SCRUB_EVERY_MS, scrub, (error) => {
