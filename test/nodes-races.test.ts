@@ -178,7 +178,7 @@ describe.skipIf(POSTGRES === undefined)("nodes over one PostgreSQL (skipped with
         headers: { "content-type": "application/json" },
         body: ReadableStream.from(parts()),
         duplex: "half",
-      } as RequestInit);
+      });
       await sent.promise;
       if (round > 0) await new Promise((resolve) => setTimeout(resolve, 20));
       await two.client.deleteRepository({ domain: DOMAIN, repository: `going-${round}` });
