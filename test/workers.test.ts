@@ -149,14 +149,14 @@ describe.each(ENGINES)("on %s", (_engine, database) => {
     const server = await serve("--workers", "2", ...(await database()));
     const shop = await openShop(server);
     const acknowledged = new Map<string, Set<string>>();
-    let going = true;
+    const over = new AbortController();
     let broken = 0;
     const refused: Answer[] = [];
     const publishers = Array.from({ length: 8 }, async (_, publisher) => {
       const name = `package-${publisher}`;
       const mine = new Set<string>();
       acknowledged.set(name, mine);
-      for (let n = 0; going; n++) {
+      for (let n = 0; !over.signal.aborted; n++) {
         const answer = await shop.publish(name, `1.0.${n}`).catch(() => undefined);
         if (answer?.status === 201) mine.add(`1.0.${n}`);
         else {
@@ -174,7 +174,7 @@ describe.each(ENGINES)("on %s", (_engine, database) => {
       const replaced = total();
       await expect.poll(total, { timeout: 20_000 }).toBeGreaterThan(replaced + 20);
     }
-    going = false;
+    over.abort();
     await Promise.all(publishers);
     expect(refused).toEqual([]);
     expect(broken).toBeLessThan(total());

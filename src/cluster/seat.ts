@@ -85,7 +85,7 @@ function createPages() {
       waiting.get(question)?.(text);
       waiting.delete(question);
     },
-    share: ((given) => {
+    share(given: () => Promise<Snapshot>): () => Promise<string> {
       own = given;
       setInterval(() => void count(), TELL_EVERY_MS).unref();
       return () =>
@@ -93,7 +93,7 @@ function createPages() {
           waiting.set(++asked, resolve);
           tell({ kind: "page", question: asked });
         });
-    }) satisfies SharedPage as SharedPage,
+    },
   };
 }
 

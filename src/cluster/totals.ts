@@ -57,7 +57,8 @@ function addUp(snapshots: readonly Snapshot[]): Snapshot {
     const sum = sums.get(metric.name) ?? { metric, values: new Map<string, Value>() };
     sums.set(metric.name, sum);
     for (const value of metric.values as readonly Value[]) {
-      const key = `${value.metricName ?? ""} ${JSON.stringify(Object.entries(value.labels).toSorted())}`;
+      const labels = Object.entries(value.labels).map(([name, text]) => `${name}=${JSON.stringify(text)}`);
+      const key = [value.metricName, ...labels.toSorted()].join(" ");
       const known = sum.values.get(key);
       sum.values.set(key, known === undefined ? value : { ...known, value: known.value + value.value });
     }
