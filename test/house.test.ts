@@ -57,7 +57,18 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   events: ["core", "store", "registry (type)"],
   moving: ["core", "store", "blobs"],
   upkeep: ["core", "store", "blobs", "registry"],
-  cli: ["core", "store", "identity", "events", "cluster", "http", "moving", "upkeep", "hall"],
+  cli: [
+    "core",
+    "store",
+    "identity",
+    "events",
+    "cluster",
+    "http",
+    "moving",
+    "upkeep",
+    "hall",
+    "registry (type)",
+  ],
 };
 
 test("every room imports only what the house allows it", () => {
@@ -102,6 +113,15 @@ test("only app.ts builds; only config.ts reads the environment, besides what sta
         !file.startsWith("upstream/"),
     ),
   ).toEqual([]);
+});
+
+test("assets are recorded in one place, which asks the sweep, and bytes are committed for it in one place", () => {
+  const holding = (pattern: RegExp): string[] =>
+    FILES.filter((file) => pattern.test(readFileSync(join(SRC, file), "utf8")));
+  expect(holding(/insertInto\("asset"\)/)).toEqual(["store/versions.ts"]);
+  expect(holding(/\bwriter\.commit\(\)/).filter((file) => !/^(blobs|moving)\//.test(file))).toEqual([
+    "registry/collect.ts",
+  ]);
 });
 
 test("a file opens with one sentence saying what it is", () => {
