@@ -186,7 +186,7 @@ describe.each(engines)("beside a running server on $engine", { timeout: 60_000 }
     const lines = (failed as { stdout: string }).stdout.trim().split("\n");
     expect(lines.map((line) => Object.keys(JSON.parse(line) as object)[0])).toEqual(["problem", "totals"]);
     await spoil(own);
-    await run(process.execPath, [...args, ...place]);
+    await run(process.execPath, [...args, ...place, "--rate", "0.001"]); // a tenth of a second for each small file
   });
 
   test("a small file that is corrupt is not served, and is noted", async () => {

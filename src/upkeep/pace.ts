@@ -12,6 +12,6 @@ export function createPace(bytesPerSecond: number | undefined, signal?: AbortSig
     signal?.throwIfAborted();
     const now = performance.now();
     due = Math.max(due, now) + (bytes / bytesPerSecond) * 1_000;
-    if (due - now > 10) await sleep(due - now, undefined, { ref: false, ...(signal && { signal }) });
+    if (due - now > 10) await sleep(due - now, undefined, signal && { signal });
   };
 }
