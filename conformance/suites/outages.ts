@@ -38,6 +38,7 @@ export async function outages(stage: Stage): Promise<void> {
   let gate: Gate | undefined;
   const cluster = await stage.cluster("cluster", {
     troubled: true,
+    flags: ["--asset-cache-bytes", "0"], // so that reads need the object store too
     store: async (endpoint) => {
       gate = await openGate(Number(new URL(endpoint).port));
       return `http://127.0.0.1:${gate.port}`;
@@ -155,7 +156,7 @@ async function client(scene: Scene, tally: Tally, load: { readonly over: boolean
   while (!load.over) {
     const [what, work] = choose(scene);
     const start = performance.now();
-    const result = await withDeadline(work(), BOUND_MS).catch((error: unknown) => `${String(error)}`);
+    const result = await withDeadline(work(), BOUND_MS).catch(String);
     tally.count(result, performance.now() - start);
     if (result === "503") tally.unavailable++;
     else if (!GOOD.has(result) && tally.wrong.length < 20) tally.wrong.push(`${what}: ${result}`);
