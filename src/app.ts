@@ -6,8 +6,6 @@ import type { Authenticate } from "./aws/dispatch.ts";
 import { createAwsDoor } from "./aws/dispatch.ts";
 import { operations } from "./aws/operations/index.ts";
 import { createStsDoor } from "./aws/sts.ts";
-import type { BlobStore } from "./blobs/blob-store.ts";
-import { createDiskStore } from "./blobs/disk.ts";
 import type { Seat } from "./cluster/seat.ts";
 import type { Config } from "./config.ts";
 import { type Connections, createConnections } from "./connections.ts";
@@ -34,6 +32,7 @@ import { ensureAdministrator } from "./identity/first-start.ts";
 import type { Identities } from "./identity/identify.ts";
 import { createIdentities } from "./identity/identify.ts";
 import { createSigV4Verifier } from "./identity/sigv4.ts";
+import { openServedBlobs, openStoredBlobs } from "./open-blobs.ts";
 import { createCatalog } from "./registry/catalog.ts";
 import { createRegistry } from "./registry/create.ts";
 import type { RegistryDeps } from "./registry/deps.ts";
@@ -90,11 +89,13 @@ export async function startApp(
     "base64",
   );
 
-  const { deps, connections } = await openParts(config, database, log, {
+  const { deps: parts, connections } = await openParts(config, database, log, {
     known,
     leads,
     shared: seat !== undefined,
   });
+  const cache = await openServedBlobs(config, parts.blobs, log);
+  const deps: RegistryDeps = { ...parts, blobs: cache.served };
   const { blobs, upstream, generations, formats } = deps;
   const registry = createRegistry(deps);
   const limits = {
@@ -155,8 +156,16 @@ export async function startApp(
   );
   await connections.ready;
   const address = await server.listen(config.listen.host, config.listen.port);
-  const upkeep = leads ? startUpkeep({ ...deps, scrubDays: config.scrubDays }) : undefined;
+  const upkeep = leads
+    ? startUpkeep({ ...deps, blobs: cache.stored, scrubDays: config.scrubDays })
+    : undefined;
   if (upkeep !== undefined) tellUpkeep(metrics, upkeep);
+  metrics.counter(
+    "portcullis_blob_cache_hits_total",
+    "Blobs read from the local copy",
+    () => cache.counts.hits,
+  );
+  metrics.counter("portcullis_blob_cache_misses_total", "Blobs read from S3", () => cache.counts.misses);
   const useRecord = startRecordingUse(deps, identities);
   const giveUpMs = config.webhookDays * DAY_MS;
   const dispatcher = leads
@@ -214,7 +223,10 @@ export async function openParts(
   log: Log,
   { known = FORMATS, leads, shared }: PartsOptions,
 ): Promise<{ readonly deps: RegistryDeps; readonly connections: Connections }> {
-  const blobs = await openBlobs(config);
+  const blobs = await openStoredBlobs(config, leads).catch(async (error: unknown) => {
+    await database.close();
+    throw error;
+  });
   const upstream = createUpstream({
     directory: join(config.data, "cache", "upstream"),
     freshnessMs: config.upstreamFreshnessMs,
@@ -253,6 +265,7 @@ export async function openParts(
       upstreamPatienceMs: UPSTREAM_PATIENCE_MS,
       smallAssetBytesMax: SMALL_ASSET_BYTES_MAX,
       smallAssetCacheBytes: config.assetCacheBytes,
+      redirectBytesMin: config.blobRedirectBytesMin,
     },
   };
   return { deps, connections };
@@ -304,13 +317,6 @@ function tellUpkeep({ gauge, counter }: Metrics, { counts }: Upkeep): void {
     "When the last whole round ended; 0: none has",
     () => counts.scrubCompletedAt,
   );
-}
-
-/** The S3 client is loaded only where a bucket is configured. */
-async function openBlobs(config: Config): Promise<BlobStore> {
-  if (config.blobs === undefined) return createDiskStore({ directory: join(config.data, "blobs") });
-  const { createS3Store } = await import("./blobs/s3.ts");
-  return createS3Store({ url: config.blobs, stagingDirectory: join(config.data, "staging") });
 }
 
 /** The API's and STS's way to find out who asks. */

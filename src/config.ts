@@ -26,6 +26,12 @@ export interface Config {
   readonly stalenessMs: number;
   /** `s3://bucket/prefix`, or undefined for the data folder. */
   readonly blobs: string | undefined;
+  /** A blob store in S3 from which nothing has come for so long does not answer. */
+  readonly blobTimeoutMs: number;
+  /** Local disk for copies of blobs in S3; 0: none. */
+  readonly blobCacheBytes: number;
+  /** Assets of at least so many bytes are answered with an address in S3; Infinity: none is. */
+  readonly blobRedirectBytesMin: number;
   /** Processes that serve; 1: this one alone. */
   readonly workers: number;
   readonly account: string;
@@ -120,6 +126,21 @@ export const SETTINGS: readonly Setting[] = [
     help: "postgres://… of the same database past a transaction pooler, for notices and migrations",
   },
   { name: "blobs", argument: "URL", help: "s3://bucket/prefix instead of the data folder" },
+  {
+    name: "blob-timeout-ms",
+    argument: "MS",
+    help: "a blob store in S3 that is silent for so long does not answer (default 20000)",
+  },
+  {
+    name: "blob-cache-bytes",
+    argument: "BYTES",
+    help: "local disk for copies of blobs in S3; 0: none (default 10 GiB)",
+  },
+  {
+    name: "blob-redirects",
+    argument: "WHETHER",
+    help: "off, on, or the size in bytes from which assets in S3 are answered with a redirect to a short-lived address there (default off)",
+  },
   {
     name: "workers",
     argument: "N|auto",
@@ -225,6 +246,9 @@ export function loadConfig(flags: Flags, env: NodeJS.ProcessEnv, cwd: string): C
       optionalUrl(/^s3:\/\/[^/]+/, "must be s3://bucket or s3://bucket/prefix"),
       undefined,
     ),
+    blobTimeoutMs: read("blob-timeout-ms", AT_LEAST_ONE, 20_000),
+    blobCacheBytes: read("blob-cache-bytes", COUNT, 10 * 1024 ** 3),
+    blobRedirectBytesMin: read("blob-redirects", REDIRECTS, Number.POSITIVE_INFINITY),
     workers: read("workers", WORKERS, 1),
     account: read(
       "account",
@@ -276,6 +300,12 @@ function constantCase(name: string): string {
 }
 
 const COUNT = v.pipe(v.string(), v.regex(/^[0-9]{1,15}$/, "must be a whole number"), v.transform(Number));
+
+const REDIRECTS = v.pipe(
+  v.string(),
+  v.regex(/^(on|off|[0-9]{1,15})$/, "must be on, off or a number of bytes"),
+  v.transform((text) => (text === "off" ? Number.POSITIVE_INFINITY : text === "on" ? 0 : Number(text))),
+);
 
 const WORKERS_MAX = 256;
 

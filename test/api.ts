@@ -78,7 +78,12 @@ export async function openApi(database: Database, now: () => number = Date.now):
     now,
     newRevision: () => Buffer.alloc(32, ++revisions).toString("base64"),
     log,
-    limits: { upstreamPatienceMs: 10, smallAssetBytesMax: 1024, smallAssetCacheBytes: 1024 * 1024 },
+    limits: {
+      upstreamPatienceMs: 10,
+      smallAssetBytesMax: 1024,
+      smallAssetCacheBytes: 1024 * 1024,
+      redirectBytesMin: Number.POSITIVE_INFINITY,
+    },
   };
   const registry = createRegistry(deps);
   const verify = createSigV4Verifier({

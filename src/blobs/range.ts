@@ -12,6 +12,16 @@ export function absent(sha256: string): Error {
   return new Error(`There is no blob ${JSON.stringify(sha256)}.`);
 }
 
+/** A store gave other bytes than the blob's name says. The last of them were withheld. */
+export class CorruptBlob extends Error {
+  readonly sha256: string;
+
+  constructor(sha256: string) {
+    super(`The stored bytes of blob ${sha256} do not hash to its name.`);
+    this.sha256 = sha256;
+  }
+}
+
 /**
  * The bytes to send, both inclusive; `end` is before `start` for an empty blob. An `end` past the last byte means
  * the last byte. Throws a RangeError when `start` is past the last byte or the range is turned round.

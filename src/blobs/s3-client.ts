@@ -160,11 +160,7 @@ function isRefusal(error: Error, status: number | undefined): boolean {
 }
 
 function told(what: string, error: Error, retryAfterSeconds = 5): Fault {
-  return unavailable(
-    `${what} Nothing was recorded by this request; it may be sent again.`,
-    retryAfterSeconds,
-    error,
-  );
+  return unavailable(`${what} The request may be sent again.`, retryAfterSeconds, error);
 }
 
 /** The HTTP status of an answer that the SDK took for an error. */

@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import { unavailable } from "../core/faults.ts";
 import type { ByteRange } from "./blob-store.ts";
-import { listen, type Silence } from "./persist.ts";
+import { listen } from "./persist.ts";
 import { isPassing, type S3, statusOf, troubleOf } from "./s3-client.ts";
 import type { ObjectPlace } from "./s3-upload.ts";
 
@@ -53,7 +53,7 @@ async function* readOn(
 
 /** A connection that ended early has no code in some versions of Node: its message tells. */
 function isBroken(error: unknown): boolean {
-  return isPassing(error as Silence) || (error instanceof Error && /aborted|hang up/.test(error.message));
+  return isPassing(error) || (error instanceof Error && /aborted|hang up/.test(error.message));
 }
 
 async function get(s3: S3, place: ObjectPlace, start: number, end?: number): Promise<Body> {

@@ -103,16 +103,15 @@ async function sendParts(s3: S3, upload: Upload, spool: Spool, size: number): Pr
   const bytes = Math.max(PART_BYTES, Math.ceil(size / PARTS_MAX));
   const parts: SentPart[] = [];
   const starts = Array.from({ length: Math.ceil(size / bytes) }, (_, i) => i * bytes);
-  let failed = false;
   const work = async (): Promise<void> => {
-    for (let start = starts.shift(); start !== undefined && !failed; start = starts.shift()) {
+    for (let start = starts.shift(); start !== undefined; start = starts.shift()) {
       const number = start / bytes + 1;
       parts[number - 1] = await sendPart(s3, upload, spool, number, start, Math.min(start + bytes, size));
     }
   };
   const workers = Array.from({ length: PARTS_AT_ONCE }, () =>
     work().catch((error: unknown) => {
-      failed = true;
+      starts.length = 0; // the others begin no more parts
       throw error;
     }),
   );
@@ -151,7 +150,7 @@ async function complete(
   parts: readonly SentPart[],
   staged: StagedBlob,
 ): Promise<void> {
-  const { UploadId, ...place } = upload;
+  const place = { Bucket: upload.Bucket, Key: upload.Key };
   const Parts = parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }));
   try {
     await s3.send(() => new s3.sdk.CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }));

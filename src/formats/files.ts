@@ -116,6 +116,16 @@ export function createFiles(registry: Registry): Files {
       res.end();
       return;
     }
+    const whole = method === "GET" && bytes === undefined && req.headers.range === undefined;
+    const address = whole ? registry.assetAddress(asset, ...presentationOf(common)) : undefined;
+    if (address !== undefined) {
+      res.writeHead(302, ["location", await address, "content-length", "0", "cache-control", "no-store"]);
+      res.end();
+      return;
+    }
+    // Before the head: a store that does not answer is a 503 and not a broken body.
+    const stream =
+      method === "GET" && bytes === undefined ? await registry.openAsset(asset, range) : undefined;
     if (range === undefined) res.writeHead(200, headers);
     else
       res.writeHead(206, [
@@ -123,10 +133,9 @@ export function createFiles(registry: Registry): Files {
         "content-range",
         `bytes ${range.start}-${range.end}/${asset.size}`,
       ]);
-    if (method === "HEAD") res.end();
-    else if (bytes !== undefined)
-      res.end(range === undefined ? bytes : bytes.subarray(range.start, range.end + 1));
-    else await pipeline(await registry.openAsset(asset, range), res);
+    if (stream !== undefined) await pipeline(stream, res);
+    else if (method === "HEAD") res.end();
+    else res.end(range === undefined ? bytes : bytes?.subarray(range.start, range.end + 1));
   }
 
   return { serve };
@@ -156,6 +165,11 @@ const CACHING = [
 function commonOf({ contentType = "application/octet-stream", fileName }: FileQuestion): string[] {
   const disposition = fileName === undefined ? "attachment" : `attachment; filename="${fileName}"`;
   return ["content-type", contentType, "content-disposition", disposition, ...CACHING];
+}
+
+/** Content type and disposition, as `commonOf` begins. */
+function presentationOf(common: readonly string[]): [contentType: string, disposition: string] {
+  return [common[1] as string, common[3] as string];
 }
 
 function headersOf(asset: FoundAsset, common: readonly string[], length = asset.size): string[] {

@@ -45,6 +45,7 @@ export function createRegistry(deps: RegistryDeps): Registry & { readonly settle
     },
     openAsset: heldBytes.open,
     smallAsset: heldBytes.small,
+    assetAddress: heldBytes.address,
 
     admitPublish: (repository, key, context) => admitPublish(deps, repository, key, context),
     stageBlob: (expected) => deps.blobs.create(expected),

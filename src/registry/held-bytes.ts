@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import { LRUCache } from "lru-cache";
 import type { ByteRange } from "../blobs/blob-store.ts";
+import { CorruptBlob } from "../blobs/range.ts";
 import { Fault, unavailable } from "../core/faults.ts";
 import { findUses, noteDamaged } from "../store/contents.ts";
 import type { RegistryDeps } from "./deps.ts";
@@ -13,11 +14,16 @@ export interface HeldBytes {
   open(asset: FoundAsset, range?: ByteRange): Promise<Readable>;
   /** See Registry.smallAsset. */
   small(asset: FoundAsset): Promise<Buffer | undefined>;
+  /** See Registry.assetAddress. */
+  address(asset: FoundAsset, contentType: string, disposition: string): Promise<string> | undefined;
 }
+
+/** Clients follow at once; clocks may differ a little. */
+const ADDRESS_LIFE_SECONDS = 300;
 
 /** Keeps small assets' bytes in memory: opening a file costs more than sending ten kilobytes. */
 export function createHeldBytes(deps: RegistryDeps): HeldBytes {
-  const { smallAssetBytesMax, smallAssetCacheBytes } = deps.limits;
+  const { smallAssetBytesMax, smallAssetCacheBytes, redirectBytesMin } = deps.limits;
   /** The same damage is told once a minute however many ask. */
   const toldLately = new LRUCache<string, true>({ max: 10_000, ttl: 60_000 });
   const damaged = async (sha256: string, problem: "corrupt" | "missing"): Promise<Fault> => {
@@ -45,10 +51,18 @@ export function createHeldBytes(deps: RegistryDeps): HeldBytes {
   return {
     async open(asset, range) {
       try {
-        return await deps.blobs.open(asset.sha256, range);
+        const stream = await deps.blobs.open(asset.sha256, range);
+        stream.once("error", (error) => {
+          if (error instanceof CorruptBlob) damaged(asset.sha256, "corrupt").catch(() => {});
+        });
+        return stream;
       } catch (error) {
         throw await orMissing(asset.sha256, error);
       }
+    },
+    address({ sha256, size }, contentType, disposition) {
+      if (size < redirectBytesMin || size <= smallAssetBytesMax) return undefined;
+      return deps.blobs.presign?.(sha256, { lifeSeconds: ADDRESS_LIFE_SECONDS, contentType, disposition });
     },
     async small(asset) {
       if (asset.size > smallAssetBytesMax) return undefined;

@@ -85,6 +85,8 @@ export interface Registry {
   ): Promise<AssetSource>;
   /** Streams a held asset. */
   openAsset(asset: FoundAsset, range?: ByteRange): Promise<Readable>;
+  /** Where a held asset may be fetched for a short while instead of here; undefined: nowhere. */
+  assetAddress(asset: FoundAsset, contentType: string, disposition: string): Promise<string> | undefined;
   /** The whole of a small held asset from memory, or undefined when it is larger than what is kept in memory. */
   smallAsset(asset: FoundAsset): Promise<Buffer | undefined>;
 
