@@ -52,13 +52,13 @@ const suites: Readonly<Record<string, Suite>> = {
   "web-identity": webIdentity,
 };
 
-/** Suites that `--cluster` runs unless some are named: each door, and a format whose packages are one file, several, or built up. */
+/** Suites that `--cluster` runs unless some are named: each door, formats of one and of several files, and power cuts. */
 const clustered = [
   "npm-clients",
   "origin-matrix",
   "aws-clients",
-  "npm-wire",
   "generic-clients",
+  "python-origin",
   "durability",
 ];
 
