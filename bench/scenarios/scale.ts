@@ -1,6 +1,7 @@
 // Reads of one to three nodes over one PostgreSQL, and of one and two workers: what comes out together, and what a read costs.
 import { copyFileSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { balancer } from "../balancer.ts";
 import { type Measured, publish, type Read, read } from "../load.ts";
 import { small, tarballPackage, tarballSizes } from "../packages.ts";
 import { portcullisWith } from "../portcullis.ts";
@@ -12,12 +13,14 @@ import { sign } from "../sign.ts";
 import type { Stage } from "../stage.ts";
 import { accept } from "./reads.ts";
 
-/** Servers that answer together: the load is split evenly between them. */
+/** Servers that answer together. */
 interface Fleet {
   title: string;
   members: Member[];
   /** Whose processor time is part of the price. */
   postgres: Postgres | undefined;
+  /** In front of them; without one the load is split evenly between them. */
+  nginx?: Member | undefined;
 }
 interface Member {
   place: Place;
@@ -67,6 +70,11 @@ export async function scale(stage: Stage): Promise<void> {
       { title: "2 nodes on PostgreSQL", members: [first, second], postgres },
       { title: "3 nodes on PostgreSQL", members: [first, second, third], postgres },
     ];
+    const nginx = await openBalancer(stage, [first, second, third]);
+    if (nginx !== undefined) {
+      servers.push(nginx.server);
+      fleets.push({ title: "3 nodes behind nginx", members: [first, second, third], postgres, nginx });
+    }
     const lines: string[][] = [];
     for (const [read, what] of Object.entries(READS))
       lines.push(...(await compare(stage.rounds, read, what, fleets)));
@@ -80,7 +88,8 @@ export async function scale(stage: Stage): Promise<void> {
 function setting({ version }: Postgres): string {
   return `Servers, PostgreSQL ${version} and the load share two CPUs, the load being held to one of them: with more than two processes
 requests per second say little of a machine with a core for each, CPU per request says what such a machine would do. ${CONNECTIONS}
-connections, split evenly over the nodes; all take turns in each round. The nodes of one database share a folder of blobs.`;
+connections, split evenly over the nodes; all take turns in each round. The nodes of one database share a folder of blobs.
+nginx has one worker.`;
 }
 
 /** `like`: another node of the same database: its administrator's key and its folder of blobs are ours too. */
@@ -107,6 +116,7 @@ interface Sample {
   perSecond: number;
   serverUs: number;
   postgresUs: number;
+  nginxUs: number;
   p99Ms: number;
 }
 
@@ -124,39 +134,61 @@ async function compare(
       const fleet = fleets[turn];
       if (fleet !== undefined) samples[turn]?.push(await load(fleet, what, SECONDS));
     }
-  return fleets.map(({ title: fleet, postgres }, i) =>
-    lineOf(`${title}: ${fleet}`, samples[i] ?? [], postgres),
-  );
+  return fleets.map((fleet, i) => lineOf(`${title}: ${fleet.title}`, samples[i] ?? [], fleet));
 }
 
 /** Every member has its share of the connections at the same time. */
 async function load(
-  { members, postgres }: Fleet,
+  { members, postgres, nginx }: Fleet,
   what: (place: Place) => Read,
   seconds: number,
 ): Promise<Sample> {
-  const before = postgres === undefined ? 0 : cpuMs(postgres.pid);
+  const targets = nginx === undefined ? members : [nginx];
+  const clocks = () => ({
+    servers: members.reduce((total, { server }) => total + cpuMs(server.pid), 0),
+    postgres: postgres === undefined ? 0 : cpuMs(postgres.pid),
+    nginx: nginx === undefined ? 0 : cpuMs(nginx.server.pid),
+  });
+  const before = clocks();
   const measured = await Promise.all(
-    members.map(({ place, server }) => read(server, what(place), CONNECTIONS / members.length, seconds)),
+    targets.map(({ place, server }) => read(server, what(place), CONNECTIONS / targets.length, seconds)),
   );
-  const after = postgres === undefined ? 0 : cpuMs(postgres.pid);
+  const after = clocks();
   const sum = (figure: (one: Measured) => number) => measured.reduce((total, one) => total + figure(one), 0);
-  const requests = sum((one) => one.requests);
+  const us = (of: keyof typeof after) => ((after[of] - before[of]) * 1000) / sum((one) => one.requests);
   return {
     perSecond: sum((one) => one.requests / one.seconds),
-    serverUs: (sum((one) => one.cpuMs) * 1000) / requests,
-    postgresUs: ((after - before) * 1000) / requests,
+    serverUs: us("servers"),
+    postgresUs: us("postgres"),
+    nginxUs: us("nginx"),
     p99Ms: Math.max(...measured.map((one) => one.p99Ms)),
   };
 }
 
 const HEAD = [
-  ["Read", "requests/s", "CPU µs/request", "PostgreSQL's CPU µs/request", "p99 ms"],
-  ["---", "---:", "---:", "---:", "---:"],
+  ["Read", "requests/s", "CPU µs/request", "PostgreSQL's", "nginx's", "p99 ms"],
+  ["---", "---:", "---:", "---:", "---:", "---:"],
 ];
 
-function lineOf(title: string, samples: Sample[], postgres: Postgres | undefined): string[] {
+function lineOf(title: string, samples: Sample[], { postgres, nginx }: Fleet): string[] {
   const cell = (figure: (sample: Sample) => number) => spread(samples.map(figure));
-  const beside = postgres === undefined ? "" : cell((sample) => sample.postgresUs);
-  return [title, cell((s) => s.perSecond), cell((s) => s.serverUs), beside, cell((s) => s.p99Ms)];
+  return [
+    title,
+    cell((sample) => sample.perSecond),
+    cell((sample) => sample.serverUs),
+    postgres === undefined ? "" : cell((sample) => sample.postgresUs),
+    nginx === undefined ? "" : cell((sample) => sample.nginxUs),
+    cell((sample) => sample.p99Ms),
+  ];
+}
+
+/** nginx in front of the nodes, set as deploy/nginx has it but for TLS; undefined where it is not installed. */
+async function openBalancer(stage: Stage, nodes: Member[]): Promise<Member | undefined> {
+  const [first] = nodes;
+  if (stage.nginx === undefined || first === undefined) return undefined;
+  const place = await newPlace(stage.work, "balancer");
+  const ports = nodes.map((node) => node.place.port);
+  const server = await start(balancer(stage.nginx.version, ports, first.server, EVERYWHERE), place);
+  // Signed by the administrator of the nodes, for the balancer's address.
+  return { place: { dir: first.place.dir, port: place.port }, server };
 }
