@@ -67,7 +67,7 @@ describe("the image", () => {
     symlinkSync(join(ROOT, "node_modules"), join(tree, "node_modules"));
     const before = readdirSync(tree, { recursive: true });
     const server = await serve(tree, { PORTCULLIS_DATA: join(folder, "image-data") });
-    const ready = await fetch(`${server.url}/readyz`).finally(server.end);
+    const ready = await fetch(`${server.url}/readyz`).finally(() => void server.end());
     expect(ready.status).toBe(200);
     expect(await server.end()).toBe(0);
     expect(readdirSync(tree, { recursive: true })).toEqual(before);
