@@ -7,7 +7,7 @@ import { LRUCache } from "lru-cache";
 import type { BlobStore, BlobWriter } from "./blob-store.ts";
 import { checkBytes } from "./checked.ts";
 import { createDiskStore } from "./disk.ts";
-import { CorruptBlob } from "./range.ts";
+import { CorruptBlob, checkSize } from "./range.ts";
 import { createShelf } from "./shelf.ts";
 
 export interface ReadCacheOptions {
@@ -49,7 +49,7 @@ export async function createReadCache(options: ReadCacheOptions): Promise<ReadCa
   const copies = createCopies({ ...options, local });
 
   const forget = async <T>(sha256: string, work: Promise<T>): Promise<T> => {
-    await local.delete(sha256).catch(copies.rest);
+    await copies.forget(sha256);
     return work;
   };
   const stored: BlobStore = {
@@ -83,9 +83,7 @@ export async function createReadCache(options: ReadCacheOptions): Promise<ReadCa
         return kept;
       }
       counts.misses++;
-      const bytes = await store.read(sha256, bytesMax);
-      if (isRight(bytes, sha256)) copies.keep(bytes);
-      return bytes;
+      return copies.readThrough(sha256, bytesMax);
     },
   };
   return { served, stored, counts };
@@ -105,7 +103,8 @@ function createCopies(options: ReadCacheOptions & { readonly local: BlobStore })
   const { store, local, directory } = options;
   const shelf = createShelf(local, options.bytesMax, options.processes ?? 1);
   const flights = new Map<string, Promise<BlobWriter | undefined>>();
-  const pending = new Set<Promise<void>>();
+  const reads = new Map<string, Promise<Buffer>>();
+  const pending = new Map<string, Promise<void>>();
   const used = new LRUCache<string, true>({ max: 10_000, ttl: 60_000 });
   let restUntil = 0;
 
@@ -114,9 +113,12 @@ function createCopies(options: ReadCacheOptions & { readonly local: BlobStore })
     restUntil = Date.now() + REST_MS;
   }
 
-  function track(work: Promise<void>): void {
-    const tracked = work.catch(rest).finally(() => pending.delete(tracked));
-    pending.add(tracked);
+  /** Copies are made one at a time for each blob, and waited for before it is deleted and at the end. */
+  function track(sha256: string, work: Promise<void>): void {
+    pending.set(
+      sha256,
+      work.catch(rest).finally(() => pending.delete(sha256)),
+    );
   }
 
   /** Undefined when it is not to be copied. The copy goes on though its readers leave: the next one finds it here. */
@@ -126,7 +128,7 @@ function createCopies(options: ReadCacheOptions & { readonly local: BlobStore })
     const writer = await local.create(found);
     try {
       const stream = await store.open(sha256);
-      track(copy(sha256, found.size, stream, writer));
+      track(sha256, copy(sha256, found.size, stream, writer));
     } catch (error) {
       shelf.came(found.size);
       await writer.discard();
@@ -165,8 +167,23 @@ function createCopies(options: ReadCacheOptions & { readonly local: BlobStore })
     }
   }
 
+  function startRead(sha256: string, bytesMax: number): Promise<Buffer> {
+    const reading = store.read(sha256, bytesMax);
+    reads.set(sha256, reading);
+    const done = (): boolean => reads.delete(sha256);
+    reading.then((bytes) => {
+      if (isRight(bytes, sha256) && !pending.has(sha256)) track(sha256, put(bytes).finally(done));
+      else done();
+    }, done);
+    return reading;
+  }
+
   return {
-    rest,
+    async forget(sha256: string): Promise<void> {
+      reads.delete(sha256);
+      await pending.get(sha256);
+      await local.delete(sha256).catch(rest);
+    },
     /** The time of last use is the file's own: so other processes know it, and the next start. To the minute. */
     noteUse(sha256: string): void {
       if (used.has(sha256)) return;
@@ -187,10 +204,16 @@ function createCopies(options: ReadCacheOptions & { readonly local: BlobStore })
       }
       return (await flight)?.follow();
     },
-    keep: (bytes: Buffer): void => track(put(bytes)),
+    /** Reads it there, and copies it behind the reader's back; once however many ask until the copy is here. */
+    async readThrough(sha256: string, bytesMax: number): Promise<Buffer> {
+      const known = reads.get(sha256) ?? startRead(sha256, bytesMax);
+      const bytes = await known;
+      checkSize(sha256, bytes.length, bytesMax);
+      return bytes;
+    },
     async settled(): Promise<void> {
-      await Promise.allSettled([...flights.values(), ...pending]);
-      await Promise.allSettled(pending);
+      await Promise.allSettled([...flights.values(), ...reads.values()]);
+      await Promise.allSettled(pending.values());
       await shelf.settled();
     },
   };
