@@ -174,6 +174,14 @@ describe.skipIf(POSTGRES === undefined)("PostgreSQL in trouble (skipped without 
     expect(attempts).toBe(6);
   });
 
+  test("notices that would not be heard, as behind a transaction pooler: refused at the start, saying what to do", async () => {
+    const session = await freshPostgres(POSTGRES as string);
+    await expect(openDatabase(url, { session })).rejects.toThrow(
+      /does not pass on notices.*own address with --database-session/,
+    );
+    await start({ session: url });
+  });
+
   test("a key that is taken is no trouble of the database", async () => {
     const database = await start();
     await put(database, "x");

@@ -34,7 +34,7 @@ export async function openPostgres(url: string, options: DatabaseOptions = {}): 
       : preferReplica(await createPostgresPool({ ...limits, url: options.replica }), primary, options.log);
   const read = over(primary);
   const others = { unhurried: over(unhurried), lagging: replica === undefined ? read : over(replica) };
-  let observer = (_change: Change): void => undefined;
+  let observer: (change: Change) => void = () => undefined;
   const notices = await listenToChanges({
     connect: () =>
       new pg.Client({ application_name: "portcullis notices", connectionString: session, keepAlive: true }),
@@ -42,6 +42,24 @@ export async function openPostgres(url: string, options: DatabaseOptions = {}): 
     stalenessMs: options.stalenessMs ?? 0,
     log: options.log,
   });
+  const close = async (): Promise<void> => {
+    await notices.close();
+    await Promise.all([primary.end(), unhurried.end(), replica?.end()]);
+  };
+  let heard = false;
+  observer = () => (heard = true);
+  try {
+    // Behind a pooler, this transaction takes the server's connection that listened last: the barrier asks another one.
+    await others.unhurried.transaction().execute(async (tx) => {
+      await sql`select 1`.execute(tx);
+      await sql`select pg_notify('portcullis', '["identities"]')`.execute(read);
+      await notices.barrier();
+    });
+    if (!heard) throw new Error(DEAF);
+  } catch (error) {
+    await close();
+    throw error;
+  }
   const lock = (tx: Transaction<Schema>, domainId: number, name: string) =>
     sql`select pg_advisory_xact_lock(${LOCK_SPACE + domainId}::int, hashtext(${name}))`.execute(tx);
   return {
@@ -63,12 +81,13 @@ export async function openPostgres(url: string, options: DatabaseOptions = {}): 
       await sql`select 1`.execute(read);
       await notices.barrier();
     },
-    async close() {
-      await notices.close();
-      await Promise.all([primary.end(), unhurried.end(), replica?.end()]);
-    },
+    close,
   };
 }
+
+/** A node that does not hear of changes would show old things for ever, and let in who was shut out. */
+const DEAF =
+  "the database does not pass on notices between connections: a transaction pooler stands in front of it, or --database-session leads to another database. Give the database's own address with --database-session";
 
 function over(pool: PostgresPool): Kysely<Schema> {
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });

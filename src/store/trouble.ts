@@ -21,7 +21,7 @@ const POSTGRES: readonly (readonly [RegExp, string])[] = [
   [/^25006/, "The database takes no changes at the moment: it is a standby, or is failing over."],
   [/^57P03/, "The database is starting or stopping."],
   [/^57P|^25P0[34]/, "The database ended the connection."],
-  [/^08|^58030/, "The connection to the database broke."],
+  [/^08(?!P01)|^58030/, "The connection to the database broke."],
   [/^28|^3D000/, "The database refuses this server's credentials or database name."],
   [/^(ECONNRESET|EPIPE|ERR_STREAM)/, "The connection to the database broke."],
   [
@@ -58,7 +58,7 @@ export function postgresTrouble(error: unknown, nothingRecorded: string): Fault 
 export function isConnectionLost(error: unknown): boolean {
   const { code, message = "" } = causeOf(error);
   return (
-    (typeof code === "string" && /^(08|57P|25006|25P0[34]|58030|E[A-Z]{3})/.test(code)) ||
+    (typeof code === "string" && /^(08(?!P01)|57P|25006|25P0[34]|58030|E[A-Z]{3})/.test(code)) ||
     /^Connection terminated|^Query read timeout|not queryable|^Client was closed/.test(message)
   );
 }
