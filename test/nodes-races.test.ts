@@ -1,5 +1,7 @@
 // Two ways in at the same moment on two nodes: decided once, and the same everywhere (issue 6, deliver 4).
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -162,29 +164,24 @@ describe.skipIf(POSTGRES === undefined)("nodes over one PostgreSQL (skipped with
     const [one, two] = nodes as [TestServer, TestServer];
     for (const round of [0, 1, 2]) {
       await two.repository(`going-${round}`);
-      const body = Buffer.from(
-        JSON.stringify(await publishBody(one.npmUrl(`going-${round}`), { name: "late", version: "1.0.0" })),
+      const body = JSON.stringify(
+        await publishBody(one.npmUrl(`going-${round}`), { name: "late", version: "1.0.0" }),
       );
-      const sent = Promise.withResolvers<void>();
-      const more = Promise.withResolvers<void>();
-      const parts = async function* () {
-        yield body.subarray(0, 100);
-        sent.resolve();
-        await more.promise;
-        yield body.subarray(100);
+      const headers = {
+        authorization: `Bearer ${await one.token()}`,
+        "content-type": "application/json",
+        expect: "100-continue",
       };
-      const answer = one.npm(`going-${round}`, "late", {
-        method: "PUT",
-        headers: { "content-type": "application/json" },
-        body: ReadableStream.from(parts()),
-        duplex: "half",
-      });
-      await sent.promise;
-      if (round > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      const sending = request(`${one.npmUrl(`going-${round}`)}late`, { method: "PUT", headers });
+      const answer = once(sending, "response") as Promise<[IncomingMessage]>;
+      sending.flushHeaders();
+      await once(sending, "continue"); // let in, and being read
+      sending.write(body.slice(0, 100));
       await two.client.deleteRepository({ domain: DOMAIN, repository: `going-${round}` });
       if (round > 1) await two.repository(`going-${round}`); // another one of its name
-      more.resolve();
-      expect((await answer).status).toBe(404);
+      sending.end(body.slice(100));
+      const [{ statusCode }] = await answer;
+      expect(statusCode).toBe(404);
     }
     expect(await two.versions("going-2", "late")).toEqual([]);
     expect(await journal("late")).toEqual([]);
