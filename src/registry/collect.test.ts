@@ -377,7 +377,7 @@ describe.each(engines)("on $engine, whatever comes first", { timeout: 180_000 },
     const blobs = sluggish(createMemoryStore());
     const contents = Array.from({ length: 4 }, (_, i) => `shared ${++round} ${i}`);
     const outcomes = new Map<string, number>();
-    let publishing = true;
+    const published = new AbortController();
     const publisher = async (name: string): Promise<void> => {
       const deps = depsOf(name < "p4" ? here : there, blobs);
       const registry = createRegistry(deps);
@@ -392,12 +392,12 @@ describe.each(engines)("on $engine, whatever comes first", { timeout: 180_000 },
     };
     const sweeper = async (database: Database): Promise<number> => {
       let swept = 0;
-      while (publishing) swept += (await sweepBlobs(depsOf(database, blobs, later))).blobs;
+      while (!published.signal.aborted) swept += (await sweepBlobs(depsOf(database, blobs, later))).blobs;
       return swept;
     };
     const sweeping = [sweeper(here), sweeper(there)];
     await Promise.all(Array.from({ length: 8 }, (_, i) => publisher(`p${i}`)));
-    publishing = false;
+    published.abort();
     const swept = await Promise.all(sweeping);
     expect(swept[0] as number).toBeGreaterThan(0);
     expect(outcomes.get("done")).toBeGreaterThan(0);

@@ -43,8 +43,9 @@ export function createHeldBytes(deps: RegistryDeps): HeldBytes {
       return bytes;
     },
   });
-  const orMissing = async (sha256: string, error: unknown): Promise<unknown> => {
+  const asDamage = async (sha256: string, error: unknown): Promise<unknown> => {
     if (error instanceof Fault || error instanceof RangeError) return error;
+    if (error instanceof CorruptBlob) return damaged(sha256, "corrupt");
     const there = await deps.blobs.stat(sha256).catch(() => "unknown");
     return there === undefined ? damaged(sha256, "missing") : error;
   };
@@ -57,7 +58,7 @@ export function createHeldBytes(deps: RegistryDeps): HeldBytes {
         });
         return stream;
       } catch (error) {
-        throw await orMissing(asset.sha256, error);
+        throw await asDamage(asset.sha256, error);
       }
     },
     address({ sha256, size }, contentType, disposition) {
@@ -69,7 +70,7 @@ export function createHeldBytes(deps: RegistryDeps): HeldBytes {
       try {
         return cache.get(asset.sha256) ?? (await cache.fetch(asset.sha256));
       } catch (error) {
-        throw await orMissing(asset.sha256, error);
+        throw await asDamage(asset.sha256, error);
       }
     },
   };
