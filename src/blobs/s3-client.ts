@@ -60,6 +60,9 @@ export interface S3 {
   ): Promise<Output>;
 }
 
+/** What goes wrong is told where it matters, not on the console: the SDK would warn of each part that is sent again. */
+const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+
 /** Each reader of a large blob holds one while it reads. */
 const SOCKETS_MAX = 500;
 
@@ -78,6 +81,7 @@ export async function openS3(place: S3Place, silenceMs: number): Promise<S3> {
     // `persist` asks again, and knows what moved meanwhile.
     maxAttempts: 1,
     expectContinueHeader: false,
+    logger: SILENT,
     requestHandler: {
       connectionTimeout: Math.ceil(silenceMs / 2),
       // Silence is bounded where it is waited for: a reader that takes its time must not lose its connection.
