@@ -24,7 +24,7 @@ export async function buildIndex(
   await sql`create index concurrently ${sql.ref(name)} on ${sql.raw(on)}`.execute(db);
 }
 
-export async function dropIndex(db: Kysely<unknown>, engine: Engine, name: string): Promise<void> {
+async function dropIndex(db: Kysely<unknown>, engine: Engine, name: string): Promise<void> {
   const how = sql.raw(engine === "postgres" ? "concurrently if exists" : "if exists");
   await sql`drop index ${how} ${sql.ref(name)}`.execute(db);
 }

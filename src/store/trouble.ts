@@ -25,6 +25,10 @@ const POSTGRES: readonly (readonly [RegExp, string])[] = [
   [/^28|^3D000/, "The database refuses this server's credentials or database name."],
   [/^(ECONNRESET|EPIPE|ERR_STREAM)/, "The connection to the database broke."],
   [
+    /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL)/,
+    "The database's certificate is not trusted.",
+  ],
+  [
     /^(ECONNREFUSED|ETIMEDOUT|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENETDOWN|ENOENT|EADDRNOTAVAIL|EMFILE|EACCES)/,
     "The database cannot be reached.",
   ],
