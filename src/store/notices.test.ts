@@ -104,6 +104,12 @@ describe.each(engines.filter(({ skip }) => !skip))("on $engine", ({ engine }) =>
     );
   });
 
+  test.runIf(postgres)("what it did itself as well: the answer to a commit may be lost", async () => {
+    await here.write((tx) => insertPrincipal(tx, USER, 1));
+    await here.barrier();
+    expect(told).toEqual([{ of: "identities" }]);
+  });
+
   test.runIf(postgres)(
     "of many packages in one statement only their domain, and of a name too long for a notice",
     async () => {
