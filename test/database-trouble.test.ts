@@ -30,23 +30,22 @@ describe.skipIf(findPostgres() === undefined)("two nodes under load (skipped wit
     const name = (publisher: number) => `loaded-${round}-${publisher}`;
     const acknowledged = new Map<string, string[]>();
     const answers = new Map<string, Set<number>>();
-    let done = false;
-    let wellSince = 0;
+    const state = { done: false, wellSince: 0 };
     const note = (what: string, status: number): number => {
       answers.set(what, (answers.get(what) ?? new Set()).add(status));
-      if (status >= 300) wellSince = 0;
+      if (status >= 300) state.wellSince = 0;
       return status;
     };
     const publisher = async (node: TestServer, id: number): Promise<void> => {
       acknowledged.set(name(id), []);
-      for (let n = 0; !done; n++) {
+      for (let n = 0; !state.done; n++) {
         const version = `1.0.${n}`;
         // The same bytes until they are taken: what a client that is told 503 does.
-        while (!done) {
+        while (!state.done) {
           const answer = await node.publish("repo", { name: name(id), version });
           if (note("publish", answer.status) < 300) {
             acknowledged.get(name(id))?.push(version);
-            wellSince++;
+            state.wellSince++;
             break;
           }
           expect(answer.headers.get("retry-after")).toMatch(/^\d+$/);
@@ -57,7 +56,7 @@ describe.skipIf(findPostgres() === undefined)("two nodes under load (skipped wit
       }
     };
     const reader = async (node: TestServer): Promise<void> => {
-      while (!done) {
+      while (!state.done) {
         const document = await node.npm("repo", name(0));
         if (document.status !== 404) note("document", document.status);
         await document.arrayBuffer();
@@ -76,11 +75,11 @@ describe.skipIf(findPostgres() === undefined)("two nodes under load (skipped wit
     ]);
     await pause(300);
     await work();
-    wellSince = 0;
-    for (let waited = 0; wellSince < 20 && waited < 15_000; waited += 50) await pause(50);
-    done = true;
+    state.wellSince = 0;
+    for (let waited = 0; state.wellSince < 20 && waited < 15_000; waited += 50) await pause(50);
+    state.done = true;
     await Promise.all(load);
-    expect(wellSince).toBeGreaterThanOrEqual(20);
+    expect(state.wellSince).toBeGreaterThanOrEqual(20);
     for (const [what, statuses] of answers)
       expect(
         [...statuses].filter((status) => status !== 200 && status !== 201 && status !== 503),

@@ -117,7 +117,7 @@ function wholeReads(plan: Plan, limited = false): string[] {
   const under = limited ? node !== "Sort" && node !== "Aggregate" : node === "Limit";
   const inner = (plan.Plans ?? []).flatMap((child) => wholeReads(child, under));
   if (!Object.hasOwn(ROWS, table)) return inner;
-  const whole = node === "Seq Scan" || (/^Index/.test(node) && condition === undefined && !limited);
+  const whole = node === "Seq Scan" || (node.startsWith("Index") && condition === undefined && !limited);
   return whole ? [`${node} of ${table}`, ...inner] : inner;
 }
 

@@ -133,7 +133,9 @@ async function changeByApi({ client }: TestServer): Promise<void> {
   });
   await client.copyPackageVersions({
     ...left,
-    ...{ sourceRepository: "repo", destinationRepository: "public", versions: ["1.0.0", "1.1.0"] },
+    sourceRepository: "repo",
+    destinationRepository: "public",
+    versions: ["1.0.0", "1.1.0"],
   });
   await client.updatePackageVersionsStatus({ ...left, versions: ["1.1.0"], targetStatus: "Unlisted" });
   await client.associateExternalConnection({
