@@ -1,4 +1,5 @@
 // What every driver refuses alike: blobs that are not there, ranges outside a blob, reads that would be too large.
+import { Fault } from "../core/faults.ts";
 import type { ByteRange } from "./blob-store.ts";
 
 /** A digest is part of a path: anything else than 64 hex digits must never reach the file system. */
@@ -13,11 +14,13 @@ export function absent(sha256: string): Error {
 }
 
 /** A store gave other bytes than the blob's name says. The last of them were withheld. */
-export class CorruptBlob extends Error {
+export class CorruptBlob extends Fault {
   readonly sha256: string;
 
   constructor(sha256: string) {
-    super(`The stored bytes of blob ${sha256} do not hash to its name.`);
+    super("ServiceUnavailable", `The stored bytes of blob ${sha256} do not hash to its name.`, {
+      retryAfterSeconds: 60,
+    });
     this.sha256 = sha256;
   }
 }
