@@ -23,7 +23,8 @@ async function readAll(recorder: Recorder, door: Door, name: string): Promise<st
     return output ?? "no answer, though all nodes serve";
   };
   const list = await read({ call: "list" });
-  const parts = [list, await read({ call: "document" }), await read({ call: "describe" })];
+  const parts = [list, await read({ call: "document" }), await read({ call: "document", below: true })];
+  parts.push(await read({ call: "describe" }));
   const versions = list.split(" ").filter((entry) => entry.includes("="));
   for (const entry of versions)
     parts.push(await read({ call: "download", version: entry.slice(0, entry.indexOf("=")) }));

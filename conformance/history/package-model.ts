@@ -25,8 +25,8 @@ export type Input =
   | { readonly call: "delete package" }
   | { readonly call: "set status"; readonly version: string; readonly status: Status }
   | { readonly call: "set origin"; readonly publish: Setting; readonly upstream: Setting }
-  /** The packument: digests of what package managers see. */
-  | { readonly call: "document" }
+  /** The packument: digests of what package managers see, here or in a repository that draws from this one. */
+  | { readonly call: "document"; readonly below?: boolean }
   /** ListPackageVersions: the status of each. */
   | { readonly call: "list" }
   /** DescribePackage: the settings. */

@@ -32,6 +32,8 @@ export interface Door {
   readonly domain: Pick<Domain, "name" | "client">;
   readonly repository: string;
   readonly registry: Registry;
+  /** Of a repository that holds nothing and has this one as its upstream. */
+  readonly below: Registry;
 }
 
 /** What one call came to. Without an output it is not known whether it took effect. */
@@ -79,7 +81,7 @@ function carryOut(door: Door, name: string, input: Input, body?: PublishBody): P
     case "publish":
       return publish(door, name, body);
     case "document":
-      return readDocument(door, name);
+      return readDocument(input.below === true ? door.below : door.registry, name);
     case "download":
       return download(door, name, input.version);
     default:
@@ -103,7 +105,7 @@ async function publish({ registry }: Door, name: string, made?: PublishBody): Pr
   return told(answer, outputs.get(answer.status));
 }
 
-async function readDocument({ registry }: Door, name: string): Promise<Outcome> {
+async function readDocument(registry: Registry, name: string): Promise<Outcome> {
   const answer = await ask(`${registry.url}${name}`, { headers: bearer(registry) });
   if (answer.status !== 200) return told(answer, answer.status === 404 ? "absent" : undefined);
   const { versions }: { versions: Record<string, { dist: { integrity: string } }> } = JSON.parse(answer.text);

@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, createDomain } from "../api.ts";
 import type { Checks } from "../checks.ts";
+import type { Registry } from "../clients/client.ts";
 import type { Cluster, Node } from "../cluster.ts";
 import { compareJournal, type JournalLine, readEverywhere } from "../history/ending.ts";
 import { checkLinearizable } from "../history/linearizable.ts";
@@ -57,14 +58,21 @@ export async function history(stage: Stage): Promise<void> {
 async function openDoor(cluster: Cluster): Promise<Door> {
   const domain = await createDomain(cluster);
   await domain.createRepository({ name: repository });
-  return { domain, repository, registry: await domain.registry(repository) };
+  await domain.createRepository({ name: `${repository}-below`, upstreams: [repository] });
+  const below = await domain.registry(`${repository}-below`);
+  return { domain, repository, registry: await domain.registry(repository), below };
 }
 
 /** The same repository at one node's own address. */
-function through(node: Node, cluster: Cluster, { domain, registry }: Door): Door {
-  const url = registry.url.replace(cluster.endpoint, node.endpoint);
+function through(node: Node, cluster: Cluster, { domain, registry, below }: Door): Door {
+  const moved = ({ url, token }: Registry) => ({ url: url.replace(cluster.endpoint, node.endpoint), token });
   const client = connect({ endpoint: node.endpoint, credentials: cluster.credentials });
-  return { domain: { name: domain.name, client }, repository, registry: { ...registry, url } };
+  return {
+    domain: { name: domain.name, client },
+    repository,
+    registry: moved(registry),
+    below: moved(below),
+  };
 }
 
 async function playAll(
@@ -91,13 +99,13 @@ async function playAll(
   assert.ok(killed >= 5, `only ${killed} nodes were killed`);
 }
 
-/** One node after the other ends at once, and comes back some time later; the others serve. */
+/** One node after the other ends, most times at once, and comes back some time later; the others serve. */
 async function killNodes(nodes: readonly Node[], work: { readonly over: boolean }): Promise<number> {
   let killed = 0;
   while (!work.over) {
     await pause(500 + Math.random() * 2_500);
     const node = pick(nodes);
-    await node.stop("SIGKILL");
+    await node.stop(randomInt(4) === 0 ? "SIGTERM" : "SIGKILL");
     killed++;
     await pause(Math.random() * 1_000);
     await node.start();
@@ -144,7 +152,7 @@ async function choose(bodies: Bodies, name: string, version: string): Promise<Ch
         upstream: pick(SETTINGS),
       },
     };
-  if (die < 76) return { input: { call: "document" } };
+  if (die < 76) return { input: { call: "document", ...(randomInt(3) === 0 && { below: true }) } };
   if (die < 86) return { input: { call: "list" } };
   if (die < 91) return { input: { call: "describe" } };
   return { input: { call: "download", version } };
