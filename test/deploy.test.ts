@@ -47,6 +47,13 @@ describe("settings and secrets", () => {
   });
 });
 
+test.each(["running.md", "sizing.md"])("docs/%s: every page and file that it names is there", (page) => {
+  const text = readFileSync(join(ROOT, "docs", page), "utf8");
+  const links = [...text.matchAll(/\]\(([^)#:]+)\)/g)].map(([, target = ""]) => join(ROOT, "docs", target));
+  const files = [...text.matchAll(/`(deploy\/[\w./-]+)`/g)].map(([, target = ""]) => join(ROOT, target));
+  expect([...links, ...files].filter((path) => !existsSync(path))).toEqual([]);
+});
+
 describe("the image", () => {
   const lines = read("Dockerfile").split("\n");
   const copied = lines
