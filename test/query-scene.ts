@@ -1,6 +1,19 @@
 // A walk through every operation of the API and the index routes of every format, so that the database is asked all that it is asked.
 import { createHash } from "node:crypto";
 import type { Flags } from "../src/config.ts";
+import { findAuditBatches } from "../src/store/audit.ts";
+import { findUses, listContents, referencedContents } from "../src/store/contents.ts";
+import { openDatabase } from "../src/store/database.ts";
+import {
+  findAccessKey,
+  findSession,
+  findToken,
+  recordTokenUse,
+  revokeToken,
+} from "../src/store/identities.ts";
+import { readJournal, searchJournal } from "../src/store/journal.ts";
+import { claimDue, findDueWebhooks } from "../src/store/outbox.ts";
+import { deletePrincipal } from "../src/store/principals.ts";
 import { ACCOUNT, DOMAIN, encodeName, startServer, type TestServer } from "./server.ts";
 
 /** Starts a server, walks through it, and stops it. Rejects when the server fails on something. */
@@ -14,7 +27,7 @@ export async function playScene(settings: Flags): Promise<void> {
     await askApi(server);
     await changeByApi(server);
     await askDoors(server);
-    await askIdentities(server);
+    await askBehind(server);
     await removeThings(server);
   } finally {
     await server.close();
@@ -188,10 +201,32 @@ async function askDoors(server: TestServer): Promise<void> {
   await ask("npm", "-/package/left/dist-tags/next", { method: "DELETE" });
 }
 
-/** What needs a token, a key or a session to be found, kept and ended. */
-async function askIdentities(server: TestServer): Promise<void> {
-  await server.client.getAuthorizationToken({ domain: DOMAIN, durationSeconds: 900 });
-  await server.npm("repo", "-/whoami");
+/** What background work and the command line ask, and what is found by an identity that is not known yet. */
+async function askBehind(server: TestServer): Promise<void> {
+  const database = await openDatabase(server.database);
+  const { read } = database;
+  const now = Date.now();
+  const key = { format: "npm", namespace: "", name: "left" } as const;
+  const digest = "a".repeat(64);
+  try {
+    await findAccessKey(read, "AKIA");
+    await findSession(read, "ASIA");
+    await findToken(read, "token");
+    await database.write((tx) => recordTokenUse(tx, "token", now));
+    await database.write((tx) => revokeToken(tx, "token", now));
+    await referencedContents(read, [digest]);
+    await listContents(read, { after: "0", before: "1", limit: 10 });
+    await findUses(read, digest, 10);
+    await searchJournal(read, { since: now, limit: 10 });
+    await readJournal(read, 1, key);
+    await findAuditBatches(read, { since: 0, before: { id: 9, lastAt: now }, limit: 10 });
+    await findDueWebhooks(read, now);
+    const claim = { webhookId: "w", now, until: now, streams: 10, entriesPerStream: 10 };
+    await claimDue(database, claim);
+    await database.write((tx) => deletePrincipal(tx, -1));
+  } finally {
+    await database.close();
+  }
 }
 
 async function removeThings({ client }: TestServer): Promise<void> {
