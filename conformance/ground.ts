@@ -63,7 +63,7 @@ export async function prepareSite({ postgres, store }: Ground): Promise<Site> {
   };
 }
 
-function installed(program: string, ...args: string[]): boolean {
+export function installed(program: string, ...args: string[]): boolean {
   try {
     execFileSync(program, args, { stdio: "ignore" });
     return true;
