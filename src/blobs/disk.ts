@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { promisify } from "node:util";
 import type { BlobStore, StagedBlob } from "./blob-store.ts";
+import type { Wanted } from "./hashing.ts";
 import { absent, checkRange, checkSize, isSha256 } from "./range.ts";
 import { Spool, stagingName } from "./spool.ts";
 import { ignoreAbsence, openStaging } from "./staging.ts";
@@ -23,6 +24,8 @@ export interface DiskOptions {
   readonly memoryBytesMax?: number;
   /** Staging files last written before this moment belong to a process that is gone. Default: when this process started. */
   readonly leftBeforeMs?: number;
+  /** Which digests writers tell of their bytes. Default: all. */
+  readonly digests?: Wanted;
 }
 
 const READ_BYTES = 1024 * 1024;
@@ -49,7 +52,8 @@ export async function createDiskStore(options: DiskOptions): Promise<BlobStore> 
 
   const store: BlobStore = {
     async create(expected) {
-      const spool = new Spool({ folder: staging, memoryBytesMax, sizeExpected: expected?.size });
+      const { digests } = options;
+      const spool = new Spool({ folder: staging, memoryBytesMax, sizeExpected: expected?.size, digests });
       return createWriter(spool, { keep: moveIn, open: (sha256) => store.open(sha256) });
     },
     async stat(sha256) {

@@ -26,7 +26,8 @@ parentPort?.on("message", (request: HashRequest) => {
 
 function handle(request: HashRequest): void {
   if (request.kind === "open") {
-    files.set(request.id, { fd: openSync(request.path, "r"), hasher: createHasher(), position: 0 });
+    const hasher = createHasher(request.wanted);
+    files.set(request.id, { fd: openSync(request.path, "r"), hasher, position: 0 });
     return;
   }
   const file = files.get(request.id);

@@ -45,7 +45,7 @@ export async function createReadCache(options: ReadCacheOptions): Promise<ReadCa
       range === undefined ? checkBytes(await store.open(sha256), sha256) : store.open(sha256, range);
     return { served: { ...store, open }, stored: store, counts };
   }
-  const local = await createDiskStore({ directory: options.directory });
+  const local = await createDiskStore({ directory: options.directory, digests: "sha256" });
   const copies = createCopies({ ...options, local });
 
   const forget = async <T>(sha256: string, work: Promise<T>): Promise<T> => {

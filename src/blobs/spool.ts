@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { promisify } from "node:util";
 import type { StagedBlob } from "./blob-store.ts";
-import { type FileHasher, hashBytes, hashFile } from "./hashing.ts";
+import { type FileHasher, hashBytes, hashFile, type Wanted } from "./hashing.ts";
 
 const openFile = promisify(open);
 const writeFile = promisify(write);
@@ -25,6 +25,8 @@ export interface SpoolOptions {
   /** Past this many bytes they go to a file. */
   readonly memoryBytesMax: number;
   readonly sizeExpected?: number | undefined;
+  /** Default: all. */
+  readonly digests?: Wanted | undefined;
 }
 
 interface SpoolFile {
@@ -95,7 +97,9 @@ export class Spool {
   /** Call once, after the last append. */
   async digest(): Promise<StagedBlob> {
     const digests =
-      this.#file === undefined ? hashBytes(this.bytes) : await this.#file.hasher.finish(this.#size);
+      this.#file === undefined
+        ? hashBytes(this.bytes, this.#options.digests)
+        : await this.#file.hasher.finish(this.#size);
     return { size: this.#size, digests };
   }
 
@@ -164,7 +168,7 @@ export class Spool {
     const path = `${this.#options.folder}/${stagingName()}`;
     const fd = await openFile(path, "wx+");
     this.#staged = true;
-    const file = { path, fd, hasher: hashFile(path) };
+    const file = { path, fd, hasher: hashFile(path, this.#options.digests) };
     try {
       await writeWhole(fd, this.bytes, 0);
     } catch (error) {
