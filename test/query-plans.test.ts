@@ -19,6 +19,10 @@ const ALLOWED: readonly (readonly [RegExp, string])[] = [
     "a metric, by one node: the outbox is short while webhooks answer",
   ],
   [
+    /^select \* from "journal" where "at" >= \S+ order by "seq" desc limit/,
+    "the command line's: walks back from the newest entry",
+  ],
+  [
     /^select sum\("d"."size"\) as "bytes"/,
     "DescribeDomain adds up the contents of a whole domain (spec 1.3.6)",
   ],

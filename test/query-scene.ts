@@ -221,7 +221,7 @@ async function askBehind(server: TestServer): Promise<void> {
     await readJournal(read, 1, key);
     await findAuditBatches(read, { since: 0, before: { id: 9, lastAt: now }, limit: 10 });
     await findDueWebhooks(read, now);
-    const claim = { webhookId: "w", now, until: now, streams: 10, entriesPerStream: 10 };
+    const claim = { webhookId: "w", lease: "l", now, until: now, streams: 10, entriesPerStream: 10 };
     await claimDue(database, claim);
     await database.write((tx) => deletePrincipal(tx, -1));
   } finally {
