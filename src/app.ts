@@ -24,6 +24,7 @@ import { nuget } from "./formats/nuget/index.ts";
 import { pypi } from "./formats/pypi/index.ts";
 import { ruby } from "./formats/ruby/index.ts";
 import { swift } from "./formats/swift/index.ts";
+import { createClientAddress } from "./http/client-address.ts";
 import { createLog } from "./http/log.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { createMetrics } from "./http/metrics.ts";
@@ -115,14 +116,17 @@ export async function startApp(
     generations.apply(change);
     if (change.of === "everything" || change.of === "identities") identities.forget();
   });
+  const addressOf = createClientAddress(config.trustedProxies);
   const api = createAwsDoor({
     operations,
+    addressOf,
     deps: { ...deps, registry, publicUrl: config.publicUrl, pagingKey, assetBytesMax: config.assetBytesMax },
     authenticate: bySignature(identities, "codeartifact", now),
     log,
   });
   const issuers = createIssuers({ now });
   const sts = createStsDoor({
+    addressOf,
     authenticate: bySignature(identities, "sts", now),
     deps: { ...deps, secure: config.publicUrl?.startsWith("https:") ?? false, issuers },
     log,
@@ -150,6 +154,7 @@ export async function startApp(
       audit: audit?.record,
       log,
       publicUrl: config.publicUrl,
+      addressOf,
       newRequestId: createRequestIds(),
     }),
     { idleTimeoutMs: config.idleTimeoutMs },

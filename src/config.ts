@@ -4,6 +4,8 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import * as v from "valibot";
 import { ACCOUNT_ID, EXTERNAL_CONNECTIONS } from "./core/coordinates.ts";
+import type { CidrRange } from "./core/ip-address.ts";
+import { parseCidr } from "./core/ip-address.ts";
 
 export interface Config {
   readonly listen: { readonly host: string; readonly port: number };
@@ -38,6 +40,8 @@ export interface Config {
   readonly region: string;
   /** Without a trailing slash; undefined: as the request's Host says. */
   readonly publicUrl: string | undefined;
+  /** Whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly CidrRange[];
   /** External connection name → URL, as configured here (not what was discovered). */
   readonly upstreams: Readonly<Record<string, string>>;
   /** Absolute: the file of identities that is applied at start. */
@@ -158,6 +162,11 @@ export const SETTINGS: readonly Setting[] = [
     help: "how clients reach this server, where a proxy stands in front",
   },
   {
+    name: "trusted-proxies",
+    argument: "CIDR,…",
+    help: "proxies whose X-Forwarded-For is believed, for the audit and aws:SourceIp (default: none)",
+  },
+  {
     name: "identities",
     argument: "FILE",
     help: "YAML or JSON file of users, groups, roles, policies and OIDC issuers, applied at every start",
@@ -261,6 +270,7 @@ export function loadConfig(flags: Flags, env: NodeJS.ProcessEnv, cwd: string): C
       "us-east-1",
     ),
     publicUrl: read("public-url", PUBLIC_URL, undefined),
+    trustedProxies: read("trusted-proxies", RANGES, []),
     upstreams: {
       ...file.upstreams,
       ...upstreamsFromEnv(env),
@@ -343,6 +353,17 @@ const PUBLIC_URL = v.optional(
 );
 
 const POSTGRES_URL = optionalUrl(/^postgres(ql)?:\/\//, "must be a postgres:// URL");
+
+/** Addresses and CIDR ranges, separated by commas. */
+const RANGES = v.pipe(
+  v.string(),
+  v.transform((text) => text.split(",").map((range) => parseCidr(range.trim()))),
+  v.check(
+    (ranges) => !ranges.includes(undefined),
+    "must be addresses or ranges such as 10.0.0.0/8, separated by commas",
+  ),
+  v.transform((ranges) => ranges.filter((range) => range !== undefined)),
+);
 
 function optionalUrl(form: RegExp, message: string) {
   return v.optional(v.pipe(v.string(), v.regex(form, message)));

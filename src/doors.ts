@@ -8,6 +8,7 @@ import type { AuditedRequest } from "./events/audit-record.ts";
 import type { FormatDoor, RenderedFault } from "./formats/format.ts";
 import type { Address } from "./http/address.ts";
 import { parseAddress } from "./http/address.ts";
+import type { ClientAddress } from "./http/client-address.ts";
 import { drain } from "./http/drain.ts";
 import type { ServerLog } from "./http/log.ts";
 import type { Metrics } from "./http/metrics.ts";
@@ -32,6 +33,7 @@ export interface DoorsOptions {
   readonly audit: ((request: AuditedRequest) => void) | undefined;
   readonly log: ServerLog;
   readonly publicUrl: string | undefined;
+  readonly addressOf: ClientAddress;
   readonly newRequestId: () => string;
 }
 
@@ -52,7 +54,7 @@ export function createDoors(options: DoorsOptions): (req: IncomingMessage, res: 
     const door = isPackageFormat(name) ? options.formats.get(name) : undefined;
     const note = emptyNote();
     // Gone once the connection is.
-    const from = { at: Date.now(), address: req.socket.remoteAddress };
+    const from = { at: Date.now(), address: options.addressOf(req) };
     res.once("close", () => {
       finish(options, req, res, name, requestId, startedAt);
       if (name === "api") note.operation ??= UNKNOWN_OPERATION;
@@ -209,11 +211,12 @@ function routeFormat(
       repository,
       caller,
       baseUrl: address.baseUrl,
+      clientAddress: options.addressOf(req),
       requestId,
     });
   };
   try {
-    const caller = options.identities.known(req.headers.authorization, req.socket.remoteAddress);
+    const caller = options.identities.known(req.headers.authorization, options.addressOf(req));
     const repository =
       caller && options.registry.knownRepository(address.domain, address.owner, address.repository);
     // Hot path: nothing to wait for.
@@ -232,7 +235,7 @@ async function introduce(
   req: IncomingMessage,
   address: Address,
 ): Promise<{ caller: Caller; repository: RepositoryRecord }> {
-  const caller = await options.identities.fromHeader(req.headers.authorization, req.socket.remoteAddress);
+  const caller = await options.identities.fromHeader(req.headers.authorization, options.addressOf(req));
   return {
     caller,
     repository: await options.registry.repository(address.domain, address.owner, address.repository, caller),

@@ -5,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 import type { Caller } from "../core/caller.ts";
 import { Fault } from "../core/faults.ts";
 import type { Log } from "../core/log.ts";
+import type { ClientAddress } from "../http/client-address.ts";
 import { drain } from "../http/drain.ts";
 import type { SignedRequest } from "../identity/sigv4.ts";
 import { queryPairs } from "../identity/wire.ts";
@@ -48,6 +49,8 @@ export interface AwsDoorOptions<D> {
   readonly deps: D;
   readonly authenticate: Authenticate;
   readonly log: Log;
+  /** Default: the other end of the connection. */
+  readonly addressOf?: ClientAddress;
   /** Largest JSON body, bytes. */
   readonly bodyBytesMax?: number;
   /** Holds every output against the model before it is sent; a deviation is a 500. For tests and development. */
@@ -176,12 +179,16 @@ function findOperation(routes: Routes, req: IncomingMessage): Bound {
 
 /** The body takes part in the signature: it is read before anything is believed, unless it is the asset itself. */
 async function authenticate<D>(
-  { authenticate, bodyBytesMax = BODY_BYTES_MAX }: AwsDoorOptions<D>,
+  {
+    authenticate,
+    addressOf = (req) => req.socket.remoteAddress,
+    bodyBytesMax = BODY_BYTES_MAX,
+  }: AwsDoorOptions<D>,
   bound: Bound,
   req: IncomingMessage,
 ): Promise<{ caller: Caller; body: Buffer | IncomingMessage }> {
   const signed = { method: req.method ?? "", target: req.url ?? "", headers: req.rawHeaders };
-  const address = req.socket.remoteAddress;
+  const address = addressOf(req);
   if (bound.streaming) {
     const caller = await authenticate(signed, address);
     checkEncoding(req);

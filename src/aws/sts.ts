@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Fault, invalid } from "../core/faults.ts";
 import type { Log } from "../core/log.ts";
+import type { ClientAddress } from "../http/client-address.ts";
 import { drain } from "../http/drain.ts";
 import { noteCaller, noteFault, noteOperation, noteParameters } from "../registry/request-note.ts";
 import type { StsDeps } from "./assume-role.ts";
@@ -15,6 +16,7 @@ export interface StsDoorOptions {
   readonly authenticate: Authenticate;
   readonly deps: StsDeps;
   readonly log: Log;
+  readonly addressOf: ClientAddress;
 }
 
 const BODY_BYTES_MAX = 64 * 1024;
@@ -53,7 +55,7 @@ async function answer(options: StsDoorOptions, req: IncomingMessage, requestId: 
   const action = input.get("Action") ?? "";
   noteOperation("sts", action.slice(0, 100));
   noteParameters(toldOf(input));
-  const address = req.socket.remoteAddress;
+  const address = options.addressOf(req);
   const result = async (): Promise<Xml> => {
     // The one action that is not signed: its token is the proof.
     if (action === "AssumeRoleWithWebIdentity") {

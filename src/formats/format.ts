@@ -108,6 +108,8 @@ export interface DoorRequest {
   readonly caller: Caller;
   /** This repository's address for this format as the client reaches it, ending in `/`. */
   readonly baseUrl: string;
+  /** Undefined once the connection is gone. */
+  readonly clientAddress: string | undefined;
   readonly requestId: string;
 }
 

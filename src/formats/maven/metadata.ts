@@ -76,8 +76,8 @@ export function createMetadata(registry: Registry, cacheBytes: number): Metadata
     return Buffer.from(renderGroup(plugins));
   }
 
-  const markOf = ({ req, repository, caller, segments }: DoorRequest): string =>
-    [repository.id, caller.arn, req.socket.remoteAddress, ...segments.slice(0, -1)].join("/");
+  const markOf = ({ clientAddress, repository, caller, segments }: DoorRequest): string =>
+    [repository.id, caller.arn, clientAddress, ...segments.slice(0, -1)].join("/");
 
   return {
     async read(request, place) {
