@@ -18,16 +18,24 @@ export interface S3Proxy {
   readonly seen: string[];
   /** Asked for each request. */
   plan: (method: string, target: string) => Mishap | undefined;
+  /** Answers whose body is not at its end yet. */
+  answering(): number;
   close(): Promise<void>;
 }
 
 export async function startS3Proxy(endpoint: string): Promise<S3Proxy> {
-  const server = createServer((req, res) => forward(proxy, endpoint, req, res));
+  let answering = 0;
+  const server = createServer((req, res) => {
+    answering++;
+    res.once("close", () => answering--);
+    forward(proxy, endpoint, req, res);
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const proxy: S3Proxy = {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen: [],
     plan: () => undefined,
+    answering: () => answering,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

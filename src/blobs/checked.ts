@@ -8,7 +8,10 @@ import { CorruptBlob } from "./range.ts";
  * never has a whole wrong body. Costs less than half a millisecond per MiB where the processor knows SHA-256.
  */
 export function checkBytes(stream: Readable, sha256: string): Readable {
-  return Readable.from(check(stream, sha256), { objectMode: false });
+  const checked = Readable.from(check(stream, sha256), { objectMode: false });
+  // One that is given up before it was read never comes to its own end.
+  checked.once("close", () => stream.destroy());
+  return checked;
 }
 
 async function* check(stream: Readable, sha256: string): AsyncGenerator<Buffer, void> {

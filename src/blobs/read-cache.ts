@@ -123,17 +123,22 @@ function createCopies(options: ReadCacheOptions & { readonly local: BlobStore })
 
   /** Undefined when it is not to be copied. The copy goes on though its readers leave: the next one finds it here. */
   async function begin(sha256: string): Promise<BlobWriter | undefined> {
-    const found = Date.now() < restUntil ? undefined : await store.stat(sha256);
-    if (found === undefined || !(await shelf.makeRoom(found.size))) return undefined;
-    const writer = await local.create(found);
-    try {
-      const stream = await store.open(sha256);
-      track(sha256, copy(sha256, found.size, stream, writer));
-    } catch (error) {
-      shelf.came(found.size);
-      await writer.discard();
+    if (Date.now() < restUntil) return undefined;
+    // Both at once: a reader waits for one answer, and for one that does not come.
+    const opening = store.open(sha256);
+    const [size, stream] = await Promise.all([
+      store.stat(sha256).then((found) => found?.size),
+      opening,
+    ]).catch(async (error: unknown) => {
+      (await opening).destroy();
       throw error;
+    });
+    if (size === undefined || !(await shelf.makeRoom(size))) {
+      stream.destroy();
+      return undefined;
     }
+    const writer = await local.create({ size });
+    track(sha256, copy(sha256, size, stream, writer));
     return writer;
   }
 

@@ -17,10 +17,13 @@ const EMPTY_TRIES = 3;
 
 /** Rejects as the SDK does; with a RangeError when the range is not within the object. */
 export async function openObject(s3: S3, place: ObjectPlace, range: ByteRange | undefined): Promise<Body> {
-  const first = await get(s3, place, range?.start ?? 0, range?.end);
   const start = range?.start ?? 0;
+  const first = await get(s3, place, start, range?.end);
   const chunks = readOn(first, s3, place, start, start + first.bytes);
-  return { stream: Readable.from(chunks, { objectMode: false }), bytes: first.bytes };
+  const stream = Readable.from(chunks, { objectMode: false });
+  // One that is given up before it was read never comes to its own end, and would keep its connection.
+  stream.once("close", () => first.stream.destroy());
+  return { stream, bytes: first.bytes };
 }
 
 async function* readOn(

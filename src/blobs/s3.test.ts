@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startRgw } from "../../test/rgw.ts";
@@ -216,6 +217,16 @@ describe.runIf(rgw !== undefined)("S3 in trouble", () => {
       );
     },
   );
+
+  test("a stream that is given up unread gives its connection back", async () => {
+    const sha256 = await put(LARGE);
+    for (const wrap of [(stream: Readable) => stream, (stream: Readable) => checkBytes(stream, sha256)]) {
+      wrap(await store.open(sha256)).destroy();
+      await expect.poll(() => proxy.answering()).toBe(0);
+    }
+    await expect(store.read(sha256, 10)).rejects.toThrow(RangeError);
+    await expect.poll(() => proxy.answering()).toBe(0);
+  });
 
   test("a body that always breaks off at once is given up", async () => {
     const sha256 = await put(LARGE);
