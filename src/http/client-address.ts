@@ -19,7 +19,7 @@ export function createClientAddress(trusted: readonly CidrRange[]): ClientAddres
     let speaker = socket.remoteAddress;
     const told = trusted.length === 0 ? undefined : headers["x-forwarded-for"];
     if (told === undefined) return speaker;
-    for (const name of String(told).split(",").reverse()) {
+    for (const name of String(told).split(",").toReversed()) {
       const next = name.trim();
       if (speaker === undefined || !isTrusted(speaker) || parseAddress(next) === undefined) return speaker;
       speaker = next;
