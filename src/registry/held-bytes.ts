@@ -34,7 +34,7 @@ export function createHeldBytes(deps: RegistryDeps): HeldBytes {
     return unserved(sha256, problem);
   };
   const cache = new LRUCache<string, Buffer>({
-    maxSize: smallAssetCacheBytes,
+    maxSize: Math.max(smallAssetCacheBytes, 1), // 0 is not taken for none
     sizeCalculation: (bytes) => Math.max(bytes.length, 1),
     fetchMethod: async (sha256) => {
       const bytes = await deps.blobs.read(sha256, smallAssetBytesMax);
