@@ -38,7 +38,7 @@ export async function outages(stage: Stage): Promise<void> {
   let gate: Gate | undefined;
   const cluster = await stage.cluster("cluster", {
     troubled: true,
-    flags: ["--asset-cache-bytes", "0"], // so that reads need the object store too
+    flags: ["--asset-cache-bytes", "0", "--blob-cache-bytes", "0"], // so that reads need the object store too
     store: async (endpoint) => {
       gate = await openGate(Number(new URL(endpoint).port));
       return `http://127.0.0.1:${gate.port}`;

@@ -36,6 +36,7 @@ export function createHeldBytes(deps: RegistryDeps): HeldBytes {
   const cache = new LRUCache<string, Buffer>({
     maxSize: Math.max(smallAssetCacheBytes, 1), // 0 is not taken for none
     sizeCalculation: (bytes) => Math.max(bytes.length, 1),
+    ignoreFetchAbort: true, // what is crowded out before it has come is still answered
     fetchMethod: async (sha256) => {
       const bytes = await deps.blobs.read(sha256, smallAssetBytesMax);
       // Read once, sent many times: here a check costs nothing. Larger files are checked by the scrub and by clients.
