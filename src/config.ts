@@ -32,8 +32,8 @@ export interface Config {
   readonly blobTimeoutMs: number;
   /** Local disk for copies of blobs in S3; 0: none. */
   readonly blobCacheBytes: number;
-  /** Assets of at least so many bytes are answered with an address in S3; Infinity: none is. */
-  readonly blobRedirectBytesMin: number;
+  /** Assets of at least so many bytes are answered with an address in S3; undefined: none is. */
+  readonly blobRedirectBytesMin: number | undefined;
   /** Processes that serve; 1: this one alone. */
   readonly workers: number;
   readonly account: string;
@@ -257,7 +257,7 @@ export function loadConfig(flags: Flags, env: NodeJS.ProcessEnv, cwd: string): C
     ),
     blobTimeoutMs: read("blob-timeout-ms", AT_LEAST_ONE, 20_000),
     blobCacheBytes: read("blob-cache-bytes", COUNT, 10 * 1024 ** 3),
-    blobRedirectBytesMin: read("blob-redirects", REDIRECTS, Number.POSITIVE_INFINITY),
+    blobRedirectBytesMin: read("blob-redirects", REDIRECTS, undefined),
     workers: read("workers", WORKERS, 1),
     account: read(
       "account",
@@ -314,7 +314,7 @@ const COUNT = v.pipe(v.string(), v.regex(/^[0-9]{1,15}$/, "must be a whole numbe
 const REDIRECTS = v.pipe(
   v.string(),
   v.regex(/^(on|off|[0-9]{1,15})$/, "must be on, off or a number of bytes"),
-  v.transform((text) => (text === "off" ? Number.POSITIVE_INFINITY : text === "on" ? 0 : Number(text))),
+  v.transform((text) => (text === "off" ? undefined : text === "on" ? 0 : Number(text))),
 );
 
 const WORKERS_MAX = 256;

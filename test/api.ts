@@ -82,7 +82,7 @@ export async function openApi(database: Database, now: () => number = Date.now):
       upstreamPatienceMs: 10,
       smallAssetBytesMax: 1024,
       smallAssetCacheBytes: 1024 * 1024,
-      redirectBytesMin: Number.POSITIVE_INFINITY,
+      redirectBytesMin: undefined,
     },
   };
   const registry = createRegistry(deps);

@@ -32,6 +32,6 @@ export interface RegistryLimits {
   /** Assets up to this size are kept in memory, bytes; the budget for all of them. */
   readonly smallAssetBytesMax: number;
   readonly smallAssetCacheBytes: number;
-  /** Assets of at least so many bytes may be fetched at the blob store's own address, where it has one; Infinity: none. */
-  readonly redirectBytesMin: number;
+  /** Assets of at least so many bytes may be fetched at the blob store's own address, where it has one; undefined: none. */
+  readonly redirectBytesMin: number | undefined;
 }

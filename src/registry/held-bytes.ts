@@ -63,7 +63,8 @@ export function createHeldBytes(deps: RegistryDeps): HeldBytes {
       }
     },
     address({ sha256, size }, contentType, disposition) {
-      if (size < redirectBytesMin || size <= smallAssetBytesMax) return undefined;
+      if (redirectBytesMin === undefined || size < redirectBytesMin || size <= smallAssetBytesMax)
+        return undefined;
       return deps.blobs.presign?.(sha256, { lifeSeconds: ADDRESS_LIFE_SECONDS, contentType, disposition });
     },
     async small(asset) {
