@@ -18,7 +18,10 @@ export interface Presigning {
   readonly lifeSeconds: number;
 }
 
-/** The address for a GET. */
+/**
+ * The address for a GET. (The SDK has a package for it, whose versions must be the client's own; not every mirror has
+ * that pair, and the store's answer is the same.)
+ */
 export function presign({ protocol, host, path, credentials, region, ...rest }: Presigning): string {
   const time = rest.now.toISOString().replace(/[:-]|\.\d{3}/g, "");
   const scope = `${time.slice(0, 8)}/${region}/s3/aws4_request`;
