@@ -45,8 +45,8 @@ describe.skipIf(!installed("nginx", "-v"))(
 
     /** How often the nodes were asked by the time of the answer. */
     async function timesAsked(method: string, body?: string): Promise<number> {
-      // A node that has failed is left out for a second; both must be in.
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      // A node that has failed is left out until more than one of nginx's whole seconds has passed; both must be in.
+      await new Promise((resolve) => setTimeout(resolve, 2_100));
       taken.length = 0;
       const answer = await send(`${url}/asked`, { method, ...(body === undefined ? {} : { body }) });
       expect(answer.status).toBe(502);
