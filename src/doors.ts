@@ -10,6 +10,7 @@ import type { Address } from "./http/address.ts";
 import { parseAddress } from "./http/address.ts";
 import type { ClientAddress } from "./http/client-address.ts";
 import { drain } from "./http/drain.ts";
+import { isHangUp } from "./http/hang-up.ts";
 import type { ServerLog } from "./http/log.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { parseTarget } from "./http/route.ts";
@@ -313,11 +314,4 @@ function faultHeaders(fault: Fault | undefined): Record<string, string> {
 /** Header values are ASCII: anything else of a name is percent-encoded. */
 function headerText(text: string): string {
   return text.replace(/[^\u0020-\u007e]+/gu, encodeURIComponent).slice(0, 2_000);
-}
-
-function isHangUp(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException | null)?.code;
-  return (
-    code === "ECONNRESET" || code === "EPIPE" || code === "ERR_STREAM_PREMATURE_CLOSE" || code === "ABORT_ERR"
-  );
 }

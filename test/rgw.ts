@@ -163,7 +163,9 @@ function createDaemons(folder: string): Daemons {
   return {
     async run(program, ...args) {
       const options = { cwd: folder, env: environment, timeout: START_TIMEOUT_MS };
-      const { stdout } = await Promise.race([promisify(execFile)(program, args, options), died]);
+      const running = promisify(execFile)(program, args, options);
+      started.push(running.child); // where a daemon ends meanwhile, it would wait for an answer for ever
+      const { stdout } = await Promise.race([running, died]);
       return stdout;
     },
     start(program, ...args) {

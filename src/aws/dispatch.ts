@@ -7,6 +7,7 @@ import { Fault } from "../core/faults.ts";
 import type { Log } from "../core/log.ts";
 import type { ClientAddress } from "../http/client-address.ts";
 import { drain } from "../http/drain.ts";
+import { isHangUp } from "../http/hang-up.ts";
 import type { SignedRequest } from "../identity/sigv4.ts";
 import { queryPairs } from "../identity/wire.ts";
 import { noteCaller, noteFault, noteOperation, noteParameters } from "../registry/request-note.ts";
@@ -227,9 +228,4 @@ async function send(
   if (body.sizeBytes !== undefined) all["content-length"] = body.sizeBytes;
   res.writeHead(status, all);
   await pipeline(body.stream, res);
-}
-
-/** The client went away while it was being answered. */
-function isHangUp(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE";
 }
