@@ -51,13 +51,7 @@ export async function publish(
   const existing = await heldHere(deps, lookup.own, publication.version);
   if (existing === undefined) await refuseReachable(deps, external, lookup, publication);
   else await refuseEarly(deps, repository, existing, publication);
-  const outcome = await checkClaims(
-    deps.database.read,
-    repository,
-    publication.key,
-    publication.version,
-    assetsOf(publication),
-  )
+  const outcome = await checkEarlyClaims(deps, repository, publication)
     .then(() => commitAndRecord(deps, lookup, repository, publication, context))
     .catch(async (error: unknown) => {
       if (error instanceof WrongChecksum) await forgetClaims(deps, repository, publication, error.assets);
@@ -80,6 +74,22 @@ async function refuseEarly(
 ): Promise<void> {
   const assets = await findAssets(deps.database.read, existing.id);
   if (assets.length > 0) planJoin(repository, existing, assets, publication);
+}
+
+/** Only files that come one by one have checksums sent beside them (spec 8.3.3). */
+function mayBeClaimed({ assembly = "whole" }: Publication): boolean {
+  return assembly !== "whole";
+}
+
+/** Asked again in the transaction; here so that bytes which are not what was said of them are not kept. */
+async function checkEarlyClaims(
+  deps: RegistryDeps,
+  repository: RepositoryRecord,
+  publication: Publication,
+): Promise<void> {
+  if (!mayBeClaimed(publication)) return;
+  const { key, version } = publication;
+  await checkClaims(deps.database.read, repository, key, version, assetsOf(publication));
 }
 
 async function commitAndRecord(
@@ -183,7 +193,7 @@ async function decideAndRecord(
   if (admission.first && publication.oneSpelling === true)
     await refuseOtherSpelling(deps, tx, repository, key);
   const assets = assetsOf(publication);
-  await settleClaims(tx, repository, key, version, assets);
+  if (mayBeClaimed(publication)) await settleClaims(tx, repository, key, version, assets);
   await record(deps, tx, into, publishedVersion(deps, repository, publication), assets, {
     event: "published",
     context,

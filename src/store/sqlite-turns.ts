@@ -13,12 +13,12 @@ const STREAK_MS = 100;
 const PAUSE_MS = 4;
 
 /**
- * One writer of this process at a time, first come first served. SQLite's own waiting sleeps in the thread that serves,
- * up to 100 ms at a time, and knows no fairness: here the first in the row tries every one to three milliseconds, and a
- * process that writes without end leaves gaps that are longer. Throws ServiceUnavailable when the time is over.
+ * Begins as soon as no other process writes. SQLite's own waiting sleeps in the thread that serves, up to 100 ms at a
+ * time, and knows no fairness: here it is tried every one to three milliseconds, and a process that writes without end
+ * leaves gaps that are longer. To be called again when the last turn has ended. Throws ServiceUnavailable when the time
+ * is over.
  */
 export function createTurns(waitMs = WAIT_MS): <T>(attempt: Attempt<T>) => Promise<T> {
-  let row: Promise<unknown> = Promise.resolve();
   let streakSince = 0;
   let endedAt = 0;
 
@@ -30,7 +30,8 @@ export function createTurns(waitMs = WAIT_MS): <T>(attempt: Attempt<T>) => Promi
     streakSince = performance.now();
   }
 
-  async function untilFree<T>(attempt: Attempt<T>, until: number): Promise<T> {
+  async function untilFree<T>(attempt: Attempt<T>): Promise<T> {
+    const until = performance.now() + waitMs;
     await leaveGap();
     for (;;) {
       const result = await attempt();
@@ -44,14 +45,8 @@ export function createTurns(waitMs = WAIT_MS): <T>(attempt: Attempt<T>) => Promi
     }
   }
 
-  return (attempt) => {
-    const until = performance.now() + waitMs;
-    const turn = row
-      .then(() => untilFree(attempt, until))
-      .finally(() => {
-        endedAt = performance.now();
-      });
-    row = turn.catch(() => undefined);
-    return turn;
-  };
+  return (attempt) =>
+    untilFree(attempt).finally(() => {
+      endedAt = performance.now();
+    });
 }

@@ -1,20 +1,15 @@
-// SQLite as the database of one machine: node:sqlite behind Kysely, one writer at a time.
+// SQLite as the database of one machine: node:sqlite behind Kysely.
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { Transaction } from "kysely";
 import { Kysely, SqliteDialect, sql } from "kysely";
 import type { Database } from "./database.ts";
 import type { Change } from "./notices.ts";
 import { tellQuery } from "./query-channel.ts";
 import type { Schema } from "./schema.ts";
 import { type LocalNotices, readLocalNotices } from "./sqlite-notices.ts";
-import { BUSY, createTurns } from "./sqlite-turns.ts";
+import { BUSY_TIMEOUT_MS, createWrites } from "./sqlite-writes.ts";
 import { sqliteTrouble } from "./trouble.ts";
-
-const SQLITE_BUSY = 5;
-/** For single statements beside `write`, and for opening: SQLite waits in this thread. */
-const BUSY_TIMEOUT_MS = 5_000;
 
 /** `path`: the file, made where there is none, or ":memory:". */
 export function openSqlite(path: string): Database {
@@ -26,16 +21,13 @@ export function openSqlite(path: string): Database {
   );
   const kysely = new Kysely<Schema>({ dialect: new SqliteDialect({ database: adaptSqlite(db) }) });
   let notices: LocalNotices | undefined;
-  const turn = createTurns();
-  const begin = (): boolean => beginImmediate(db);
   let observer = (_change: Change): void => undefined;
   return {
     engine: "sqlite",
     read: kysely,
     lagging: kysely,
     unhurried: kysely,
-    write: (work) =>
-      turn(() => kysely.connection().execute((connection) => immediateTransaction(connection, begin, work))),
+    write: createWrites(kysely, db),
     lockPackage: () => Promise.resolve(), // BEGIN IMMEDIATE already makes it the only writer
     lockDomain: () => Promise.resolve(),
     skipsLocked: false,
@@ -53,38 +45,6 @@ export function openSqlite(path: string): Database {
       await kysely.destroy();
     },
   };
-}
-
-/** False while another process writes: it is asked again later, since SQLite's own waiting would stop this process. */
-function beginImmediate(db: DatabaseSync): boolean {
-  db.exec("pragma busy_timeout = 0");
-  try {
-    db.exec("begin immediate");
-    return true;
-  } catch (error) {
-    if (((error as { readonly errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY) return false;
-    throw sqliteTrouble(error) ?? error;
-  } finally {
-    db.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  }
-}
-
-/** BEGIN IMMEDIATE, so that a reader never has to become a writer half-way and fail with SQLITE_BUSY. */
-async function immediateTransaction<T>(
-  connection: Kysely<Schema>,
-  begin: () => boolean,
-  work: (tx: Transaction<Schema>) => Promise<T>,
-): Promise<T | typeof BUSY> {
-  if (!begin()) return BUSY;
-  try {
-    const result = await work(connection as Transaction<Schema>);
-    await sql`commit`.execute(connection);
-    return result;
-  } catch (error) {
-    // A full disk has rolled back by itself: then there is nothing to roll back, which is no news.
-    await sql`rollback`.execute(connection).catch(() => undefined);
-    throw error;
-  }
 }
 
 /** Makes node:sqlite look like the driver Kysely's SQLite dialect expects, and keeps prepared statements by their text. */
