@@ -24,7 +24,8 @@ export interface TokenGrant {
 /** A new token for every repository of one domain. The text is shown once and cannot be had again. */
 export async function issueToken(database: Database, grant: TokenGrant): Promise<string> {
   const { now: createdAt, ...rest } = grant;
-  const id = randomBytes(9).toString("base64url");
+  // `cargo login TOKEN` and others take a word that begins with a dash for an option.
+  const id = randomBytes(9).toString("base64url").replace(/^-/, "A");
   const secret = randomBytes(32).toString("base64url");
   await database.write((tx) => insertToken(tx, { ...rest, createdAt, id, secretHash: hashOf(secret) }));
   return `${id}.${secret}`;

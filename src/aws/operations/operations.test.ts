@@ -313,6 +313,13 @@ onEveryDatabase("the API", (open) => {
       }
     });
 
+    test("200 GetAuthorizationToken: no program takes the token for one of its options", async () => {
+      const tokens = await Promise.all(
+        Array.from({ length: 400 }, () => client.getAuthorizationToken({ domain: "d1" })),
+      );
+      for (const { authorizationToken } of tokens) expect(authorizationToken).toMatch(/^\w/);
+    });
+
     test("400 GetAuthorizationToken for 1 to 899 or over 43200 seconds (6.1.1); 404 an absent domain", async () => {
       for (const durationSeconds of [1, 899, 43_201]) {
         await expect(client.getAuthorizationToken({ domain: "d1", durationSeconds })).rejects.toMatchObject({
