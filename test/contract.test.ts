@@ -100,9 +100,9 @@ describe("start and end", () => {
       slow.once("response", (r) => done(r.statusCode ?? 0)).once("error", fail),
     );
     slow.write("{");
-    await new Promise((done) => setTimeout(done, 200));
+    await new Promise((done) => setTimeout(done, 1_000));
     child.kill("SIGTERM");
-    await new Promise((done) => setTimeout(done, 200));
+    await new Promise((done) => setTimeout(done, 1_000));
     slow.end("}");
     expect(await answered).toBe(403); // unsigned, but answered
     expect(await ended).toBe(0);

@@ -74,7 +74,7 @@ describe.each(ENGINES)("events and audit on %s", (engine) => {
         .map((line) => JSON.parse(line) as TrailEvent);
     /** Audit records come a moment after the request. */
     const trailed = async (requestId: string | null): Promise<TrailEvent> => {
-      for (let i = 0; i < 20; i++) {
+      for (let i = 0; i < 100; i++) {
         const found = (await trail()).find(({ requestID }) => requestID === requestId);
         if (found !== undefined) return found;
         await sleep(200);
@@ -115,11 +115,11 @@ describe.each(ENGINES)("events and audit on %s", (engine) => {
     async function eventsOf(wanted: number, act: () => Promise<unknown>): Promise<string[]> {
       const from = told.length;
       await act();
-      for (let i = 0; i < 100 && told.length - from < wanted; i++) await sleep(50);
+      for (let i = 0; i < 600 && told.length - from < wanted; i++) await sleep(50);
       if (wanted === 0) {
         // Whatever `act` caused was written before this, and goes out with it.
         await publish(`1.0.${told.length}`, "marker");
-        for (let i = 0; i < 100 && told.at(-1)?.event.detail.packageName !== "marker"; i++) await sleep(50);
+        for (let i = 0; i < 600 && told.at(-1)?.event.detail.packageName !== "marker"; i++) await sleep(50);
         await sleep(200);
       }
       const because = told.slice(from).filter(({ event }) => event.detail.packageName !== "marker");
@@ -313,8 +313,6 @@ describe.each(ENGINES)("events and audit on %s", (engine) => {
       await publish("3.0.0");
       for (let i = 0; i < 3; i++)
         expect((await server.tarball("repo", "@acme/ui", "3.0.0")).status).toBe(200);
-      await sleep(1_500);
-      const found = await trail("--package", "npm/@acme/ui");
       const parameters = {
         domainName: DOMAIN,
         domainOwner: ACCOUNT,
@@ -324,7 +322,13 @@ describe.each(ENGINES)("events and audit on %s", (engine) => {
         packageName: "ui",
         packageVersion: "3.0.0",
       };
-      const reads = found.filter(({ eventName }) => eventName === "ReadFromRepository").slice(-3);
+      const readsOf = async () =>
+        (await trail("--package", "npm/@acme/ui")).filter(
+          ({ eventName, requestParameters: asked }) =>
+            eventName === "ReadFromRepository" && (asked as typeof parameters).packageVersion === "3.0.0",
+        );
+      let reads = await readsOf();
+      for (let i = 0; i < 100 && reads.length < 3; i++) reads = await sleep(200).then(readsOf);
       expect(reads).toHaveLength(3);
       for (const read of reads) {
         expect(read).toMatchObject({
@@ -339,6 +343,7 @@ describe.each(ENGINES)("events and audit on %s", (engine) => {
           userIdentity: { type: "IAMUser", userName: "administrator" },
         });
       }
+      const found = await trail("--package", "npm/@acme/ui");
       expect(found.findLast(({ eventName }) => eventName === "PublishPackageVersion")).toMatchObject({
         requestParameters: parameters,
         readOnly: false,
@@ -406,7 +411,7 @@ describe.each(ENGINES)("events and audit on %s", (engine) => {
       let seen = "";
       child.stdout.on("data", (chunk: Buffer) => (seen += chunk.toString()));
       const until = async (text: string) => {
-        for (let i = 0; i < 100 && !seen.includes(text); i++) await sleep(100);
+        for (let i = 0; i < 300 && !seen.includes(text); i++) await sleep(100);
         expect(seen).toContain(text);
       };
       await until("published");

@@ -95,21 +95,21 @@ describe.skipIf(POSTGRES === undefined)("PostgreSQL in trouble (skipped without 
   test("a statement that takes too long, a lock that is not given, a pool that is empty: each a 503 that says so", async () => {
     const database = await start({
       poolMax: 1,
-      statementTimeoutMs: 300,
+      statementTimeoutMs: 1_500,
       lockTimeoutMs: 100,
-      connectTimeoutMs: 100,
+      connectTimeoutMs: 500,
     });
-    await expect(sql`select pg_sleep(5)`.execute(database.read)).rejects.toEqual(unavailable(/too long/));
+    await expect(sql`select pg_sleep(30)`.execute(database.read)).rejects.toEqual(unavailable(/too long/));
 
     await admin.query("begin; lock table server_setting in access exclusive mode");
     await expect(put(database, "x")).rejects.toEqual(unavailable(/busy: another change holds/));
     await admin.query("rollback");
 
-    const slow = sql`select pg_sleep(0.25)`.execute(database.read);
+    const slow = sql`select pg_sleep(1.2)`.execute(database.read);
     await expect(readSetting(database.read, "x")).rejects.toEqual(unavailable(/All connections.*busy/));
     await slow;
     // What may take long has connections of its own, without these limits.
-    await sql`select pg_sleep(0.5)`.execute(database.unhurried);
+    await sql`select pg_sleep(2)`.execute(database.unhurried);
   });
 
   test("more connections than the server gives, a database that takes no changes, one that is gone", async () => {
