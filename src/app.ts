@@ -40,6 +40,7 @@ import type { RegistryDeps } from "./registry/deps.ts";
 import { Generations } from "./registry/generations.ts";
 import type { Database } from "./store/database.ts";
 import { openDatabase } from "./store/database.ts";
+import { createDomainBytes } from "./store/domain-bytes.ts";
 import { deleteExpiredTokens } from "./store/identities.ts";
 import { settingOnce } from "./store/settings.ts";
 import type { Upkeep } from "./upkeep/upkeep.ts";
@@ -120,7 +121,14 @@ export async function startApp(
   const api = createAwsDoor({
     operations,
     addressOf,
-    deps: { ...deps, registry, publicUrl: config.publicUrl, pagingKey, assetBytesMax: config.assetBytesMax },
+    deps: {
+      ...deps,
+      registry,
+      publicUrl: config.publicUrl,
+      pagingKey,
+      assetBytesMax: config.assetBytesMax,
+      domainBytes: createDomainBytes(database, now),
+    },
     authenticate: bySignature(identities, "codeartifact", now),
     log,
   });

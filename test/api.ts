@@ -19,6 +19,7 @@ import type { RegistryDeps } from "../src/registry/deps.ts";
 import { Generations } from "../src/registry/generations.ts";
 import type { Registry } from "../src/registry/registry.ts";
 import type { Database } from "../src/store/database.ts";
+import { createDomainBytes } from "../src/store/domain-bytes.ts";
 import { findAccessKey, insertAccessKey, insertPrincipal } from "../src/store/identities.ts";
 import type { Upstream } from "../src/upstream/upstream.ts";
 
@@ -102,6 +103,7 @@ export async function openApi(database: Database, now: () => number = Date.now):
       publicUrl: undefined,
       pagingKey: Buffer.from("paging"),
       assetBytesMax: ASSET_BYTES_MAX,
+      domainBytes: createDomainBytes(database, Date.now),
     },
     authenticate: async (request) => {
       const { key, accessKeyId } = await verify(request);

@@ -9,7 +9,7 @@ import type { DomainSnapshot } from "../store/domains.ts";
 import type { PackageRecord } from "../store/packages.ts";
 import { findPackages, findTags } from "../store/packages.ts";
 import type { VersionRecord } from "../store/versions.ts";
-import { findAssetsOf, findVersions, versionStatuses } from "../store/versions.ts";
+import { findAssetsOf, findVersions, newestPublished, versionStatuses } from "../store/versions.ts";
 import { chainOf } from "./admit.ts";
 import type { RegistryDeps } from "./deps.ts";
 import type { External } from "./external.ts";
@@ -199,6 +199,18 @@ export async function listedVersions(
   return [...firstOfEach(of.local, rows).values()].filter(
     (row) => row.status === "Published" || (withUnlisted && isReadable(row)),
   );
+}
+
+/** Whether `listedVersions` would give any; without reading them. */
+export async function listsAny(deps: RegistryDeps, of: Sources): Promise<boolean> {
+  const [only, ...others] = of.local;
+  if (only === undefined) return false;
+  if (others.length === 0) return (await newestPublished(deps.database.read, only.packageId)) !== undefined;
+  const rows = await versionStatuses(
+    deps.database.read,
+    of.local.map(({ packageId }) => packageId),
+  );
+  return [...firstOfEach(of.local, rows).values()].some(({ status }) => status === "Published");
 }
 
 /** Numbers that a local source holds without listing them: no later source may show them either (spec 4.3.9). */

@@ -1,14 +1,16 @@
 // Questions that are not about one package: search, and the names of all there are.
+import { setImmediate } from "node:timers/promises";
 import type { PackageFormat, PackageKey } from "../core/coordinates.ts";
 import { searchOrder } from "../core/upstreams.ts";
 import { findSpellings, listPackageKeys, searchPackages } from "../store/packages.ts";
-import { newestPublished } from "../store/versions.ts";
 import type { RegistryDeps } from "./deps.ts";
-import { listedVersions, look, searchedGraph } from "./find.ts";
+import { listedVersions, listsAny, look, searchedGraph } from "./find.ts";
 import type { RepositoryRecord, SearchHit } from "./registry.ts";
 
 /** How many names a search looks at; what does not fit is told by narrowing the words, as on the public registries. */
 const CANDIDATES_MAX = 1_000;
+/** Names looked at between two turns of the others. */
+const TURN = 32;
 
 /** Names that hold every word, here or in what this repository may take from upstream repositories. */
 export async function search(
@@ -30,10 +32,13 @@ export async function search(
   const keys = await searchPackages(deps.database.lagging, order, format, words, CANDIDATES_MAX);
   const hits: SearchHit[] = [];
   let total = 0;
-  for (const key of keys) {
-    const hit = await newestVisible(deps, repository, key);
-    if (hit === undefined) continue;
-    if (total >= from && hits.length < size) hits.push(hit);
+  for (const [i, key] of keys.entries()) {
+    if (i % TURN === TURN - 1) await setImmediate(); // SQLite answers at once: others have their turn here
+    // Of what is not on the page it is enough to know that it is there.
+    const shown = total >= from && hits.length < size;
+    const hit = shown ? await newestVisible(deps, repository, key) : await isListed(deps, repository, key);
+    if (hit === undefined || hit === false) continue;
+    if (hit !== true) hits.push(hit);
     total++;
   }
   return { total, hits };
@@ -102,7 +107,5 @@ export async function spellings(
 
 async function isListed(deps: RegistryDeps, repository: RepositoryRecord, key: PackageKey): Promise<boolean> {
   const { packages } = await look(deps, repository, key);
-  for (const { id } of packages)
-    if ((await newestPublished(deps.database.read, id)) !== undefined) return true;
-  return false;
+  return listsAny(deps, { local: packages.map(({ id }) => ({ packageId: id })) });
 }

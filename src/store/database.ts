@@ -1,5 +1,5 @@
 // One database, SQLite or PostgreSQL, behind one set of Kysely queries; transactions, package locks and error names that are the same on both.
-import type { Kysely, Transaction } from "kysely";
+import type { CompiledQuery, Kysely, Transaction } from "kysely";
 import type { PackageKey } from "../core/coordinates.ts";
 import type { Log } from "../core/log.ts";
 import { migrate } from "./migrations.ts";
@@ -29,6 +29,8 @@ export interface Database {
   readonly lagging: Kysely<Schema>;
   /** For work that may take long, such as backups and scans: few connections of its own and no time-outs. */
   readonly unhurried: Kysely<Schema>;
+  /** Runs one query that may take seconds where no other waits for it: for figures, never for a decision. */
+  aside<R>(query: CompiledQuery<R>): Promise<readonly R[]>;
   /**
    * Runs `work` in one transaction: all of it or nothing, durable once this resolves. Nothing but queries may be
    * awaited inside: on SQLite everyone else waits. A serialisation failure or deadlock is tried again (5 times). Where

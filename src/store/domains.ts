@@ -114,23 +114,6 @@ export async function countRepositories(db: Queries, domainId: number): Promise<
   return Number(row.n);
 }
 
-/** Bytes of the domain's assets, each content once however many repositories hold it (spec 1.3.6). */
-export async function domainAssetBytes(db: Queries, domainId: number): Promise<number> {
-  const distinct = db
-    .selectFrom("asset as a")
-    .innerJoin("package_version as v", "v.id", "a.package_version_id")
-    .innerJoin("package as p", "p.id", "v.package_id")
-    .innerJoin("repository as r", "r.id", "p.repository_id")
-    .select(["a.sha256", "a.size"])
-    .where("r.domain_id", "=", domainId)
-    .distinct();
-  const row = await db
-    .selectFrom(distinct.as("d"))
-    .select((e) => e.fn.sum<number | null>("d.size").as("bytes"))
-    .executeTakeFirstOrThrow();
-  return Number(row.bytes ?? 0);
-}
-
 /** Marks the domain's configuration as changed; snapshots of the old revision are no longer true. */
 export async function touchDomain(db: Queries, domainId: number): Promise<void> {
   await db

@@ -66,6 +66,7 @@ export async function openPostgres(url: string, options: DatabaseOptions = {}): 
     engine: "postgres",
     read,
     ...others,
+    aside: async (query) => (await others.unhurried.executeQuery(query)).rows,
     write: (work) => retry(() => read.transaction().execute(work)),
     async lockPackage(tx, domainId, key) {
       await sql`select pg_advisory_xact_lock_shared(${LOCK_SPACE}::int, ${domainId}::int)`.execute(tx);

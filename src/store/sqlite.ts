@@ -7,6 +7,7 @@ import type { Database } from "./database.ts";
 import type { Change } from "./notices.ts";
 import { tellQuery } from "./query-channel.ts";
 import type { Schema } from "./schema.ts";
+import { queryAside } from "./sqlite-aside.ts";
 import { type LocalNotices, readLocalNotices } from "./sqlite-notices.ts";
 import { BUSY_TIMEOUT_MS, createWrites } from "./sqlite-writes.ts";
 import { sqliteTrouble } from "./trouble.ts";
@@ -27,6 +28,8 @@ export function openSqlite(path: string): Database {
     read: kysely,
     lagging: kysely,
     unhurried: kysely,
+    aside: async (query) =>
+      path === ":memory:" ? (await kysely.executeQuery(query)).rows : queryAside(path, query),
     write: createWrites(kysely, db),
     lockPackage: () => Promise.resolve(), // BEGIN IMMEDIATE already makes it the only writer
     lockDomain: () => Promise.resolve(),

@@ -5,14 +5,8 @@ import type { PackageKey } from "../core/coordinates.ts";
 import { referencedContents } from "./contents.ts";
 import type { Database } from "./database.ts";
 import { isUniqueViolation } from "./database.ts";
-import {
-  domainAssetBytes,
-  findDomain,
-  insertDomain,
-  listDomains,
-  loadSnapshot,
-  touchDomain,
-} from "./domains.ts";
+import { createDomainBytes } from "./domain-bytes.ts";
+import { findDomain, insertDomain, listDomains, loadSnapshot, touchDomain } from "./domains.ts";
 import { findAccessKey, findToken, insertAccessKey, insertPrincipal, insertToken } from "./identities.ts";
 import { appendJournal, readJournal } from "./journal.ts";
 import { migrate } from "./migrations.ts";
@@ -265,7 +259,7 @@ onEveryDatabase("the store", (open) => {
     await db.write((tx) =>
       insertVersion(tx, record.id, version("2.0.0", 2), [asset("a", "same", 7), asset("b", "other", 5)]),
     );
-    expect(await domainAssetBytes(db.read, domainId)).toBe(12);
+    expect(await createDomainBytes(db, Date.now)(domainId)).toBe(12);
     expect(await findAssets(db.read, v1)).toMatchObject([{ name: "a", size: 7 }]);
     expect([...(await referencedContents(db.read, ["same", "gone"]))]).toEqual(["same"]);
   });

@@ -18,6 +18,8 @@ export interface AwsDeps extends RegistryDeps {
   readonly pagingKey: Uint8Array;
   /** Largest asset that is taken, bytes (spec 9). */
   readonly assetBytesMax: number;
+  /** Bytes that a domain holds; of a large one as of the last count. */
+  readonly domainBytes: (domainId: number) => Promise<number>;
 }
 
 export interface DomainInput {

@@ -3,7 +3,7 @@ import { domainArn } from "../../core/coordinates.ts";
 import * as administer from "../../registry/administer.ts";
 import { authorizeAccount } from "../../registry/authorize.ts";
 import type { DomainRecord } from "../../registry/registry.ts";
-import { countRepositories, domainAssetBytes, listDomains as listDomainRows } from "../../store/domains.ts";
+import { countRepositories, listDomains as listDomainRows } from "../../store/domains.ts";
 import type { Call } from "../dispatch.ts";
 import type { DomainDescription, DomainSummary, Operations } from "../model/types.gen.ts";
 import type { AwsDeps } from "./context.ts";
@@ -39,14 +39,9 @@ export async function describeDomain(
   deps: AwsDeps,
 ): Promise<Operations["DescribeDomain"]["output"]> {
   const { domain } = await openDomain(deps, call, input, "DescribeDomain");
-  const { lagging } = deps.database; // figures to look at
-  const repositoryCount = await countRepositories(lagging, domain.id);
-  return {
-    domain: describe(deps, domain, {
-      repositoryCount,
-      assetSizeBytes: await domainAssetBytes(lagging, domain.id),
-    }),
-  };
+  const repositoryCount = await countRepositories(deps.database.lagging, domain.id); // a figure to look at
+  const assetSizeBytes = await deps.domainBytes(domain.id);
+  return { domain: describe(deps, domain, { repositoryCount, assetSizeBytes }) };
 }
 
 /** The caller's own account only. */
