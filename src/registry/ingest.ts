@@ -55,12 +55,13 @@ export interface Ingestion {
   ingest(
     wanted: Wanted,
   ): Promise<{ readonly size: number | undefined; readonly follow: () => Readable } | undefined>;
-  /** Resolves when no transfer is under way; for shutdown. */
+  /** Resolves when no transfer is under way and what was refused is journalled; for shutdown. */
   settled(): Promise<void>;
 }
 
 export function createIngestion(deps: RegistryDeps, external: External): Ingestion {
   const flights = new Map<string, Promise<Flight>>();
+  const telling = new Set<Promise<void>>();
 
   const start = async (wanted: Wanted, leave: () => void): Promise<Flight> => {
     const body = await openUpstream(deps, external, wanted);
@@ -74,11 +75,13 @@ export function createIngestion(deps: RegistryDeps, external: External): Ingesti
       done: Promise.resolve(),
     };
     const done = transfer(deps, external, flight, body.stream, wanted).finally(leave);
-    done
+    const told = done
       .catch((error: unknown) => tellFailure(deps, wanted, error))
       .catch((error: unknown) =>
         deps.log.error({ error: String(error) }, "a refusal could not be journalled"),
-      );
+      )
+      .finally(() => telling.delete(told));
+    telling.add(told);
     return Object.assign(flight, { done });
   };
 
@@ -104,6 +107,7 @@ export function createIngestion(deps: RegistryDeps, external: External): Ingesti
     async settled() {
       const open = await Promise.allSettled(flights.values());
       await Promise.allSettled(open.map((o) => (o.status === "fulfilled" ? o.value.done : undefined)));
+      await Promise.all(telling);
     },
   };
 }
