@@ -1,88 +1,29 @@
 // Backup beside a running server, and restore: one moment of it, whole, or nothing.
-import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync } from "node:fs";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createDiskStore } from "../src/blobs/disk.ts";
-import { createLog } from "../src/http/log.ts";
-import { sweepBlobs } from "../src/registry/collect.ts";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
 import { openDatabase } from "../src/store/database.ts";
 import { migrate } from "../src/store/migrations.ts";
 import { openSqlite } from "../src/store/sqlite.ts";
-import { freshPostgres } from "./databases.ts";
-import { dumpRows, fillInstallation, fillMuch, hashBlobs, killWhen, namedBlobs } from "./installation.ts";
-import type { TestServer } from "./server.ts";
+import { dumpRows, fillMuch, hashBlobs, killWhen, namedBlobs } from "./installation.ts";
+import {
+  BIN,
+  ENGINES,
+  file,
+  filled,
+  filledCopy,
+  filledPlace,
+  folder,
+  newPlace,
+  portcullis,
+} from "./places.ts";
 import { startServer } from "./server.ts";
-
-const POSTGRES = process.env.PORTCULLIS_TEST_POSTGRES;
-const BIN = resolve(import.meta.dirname, "../bin/portcullis");
-const run = promisify(execFile);
-const folders: string[] = [];
-
-async function folder(): Promise<string> {
-  const made = await mkdtemp(join(tmpdir(), "portcullis-backup-"));
-  folders.push(made);
-  return made;
-}
-
-const file = (data: string): string => join(data, "portcullis.sqlite");
-
-/** What the command prints; rejects with what it says on standard error. */
-async function portcullis(...args: string[]): Promise<string> {
-  return (await run(BIN, args)).stdout;
-}
-
-interface Installation {
-  readonly data: string;
-  /** For the command line and for servers. */
-  readonly flags: readonly string[];
-  readonly settings: { readonly database?: string };
-  readonly location: string;
-}
-
-const ENGINES = ["SQLite", ...(POSTGRES === undefined ? [] : ["PostgreSQL"])];
-
-async function newPlace(engine: string): Promise<Installation> {
-  const data = join(await folder(), "data");
-  if (engine === "SQLite") return { data, flags: ["--data", data], settings: {}, location: file(data) };
-  const database = await freshPostgres(POSTGRES as string);
-  return {
-    data,
-    flags: ["--data", data, "--database", database],
-    settings: { database },
-    location: database,
-  };
-}
-
-/** Filled once; copies of it are cheap. */
-let filled = "";
-
-beforeAll(async () => {
-  filled = await folder();
-  await writeFile(join(filled, "upstreams.json"), "{}");
-  await fillInstallation(filled);
-});
-afterAll(async () => {
-  for (const each of folders) await rm(each, { recursive: true, force: true });
-});
-
-async function filledCopy(): Promise<string> {
-  const copy = await folder();
-  await cp(filled, copy, { recursive: true });
-  return copy;
-}
 
 for (const source of ENGINES)
   for (const target of ENGINES)
     test(`a backup of ${source} restored to ${target} has every row, every blob and the files of the data folder`, async () => {
-      const there = await newPlace(source);
-      if (source === "SQLite") await cp(filled, there.data, { recursive: true });
-      else await portcullis("migrate", "--from", filled, "--to", there.location, there.data);
+      const there = await filledPlace(source, await filled());
       const before = await dumpRows(there.location);
       const to = await folder();
       await portcullis("backup", ...there.flags, "--to", to);
@@ -91,7 +32,9 @@ for (const source of ENGINES)
       expect(await dumpRows(back.location)).toEqual(before);
       expect(hashBlobs(join(back.data, "blobs"))).toEqual(namedBlobs(before));
       for (const name of ["credentials", "upstreams.json"])
-        expect(readFileSync(join(back.data, name), "utf8")).toBe(readFileSync(join(filled, name), "utf8"));
+        expect(readFileSync(join(back.data, name), "utf8")).toBe(
+          readFileSync(join(await filled(), name), "utf8"),
+        );
       const server = await startServer(back.settings, back.data);
       try {
         expect(await server.versions("main", "left")).toEqual(["1.0.0", "1.1.0", "2.0.0-rc.1"]);
@@ -100,122 +43,6 @@ for (const source of ENGINES)
         await server.close();
       }
     });
-
-for (const engine of ENGINES)
-  test(`under load on ${engine}, with sweeps, the backup is of one moment and every blob of it is there`, async () => {
-    const place = await newPlace(engine);
-    const data = engine === "SQLite" ? place.data : await folder();
-    await cp(filled, data, { recursive: true });
-    await fillMuch(data, 0, 1_500); // so that the copying takes long enough for much to be deleted meanwhile
-    if (data !== place.data) await portcullis("migrate", "--from", data, "--to", place.location, place.data);
-    const server = await startServer(place.settings, place.data);
-    const load = startLoad(server, place);
-    const to = await folder();
-    let moments: readonly [Moment, Moment];
-    try {
-      await load.until(60);
-      const begun = load.now();
-      await portcullis("backup", ...place.flags, "--to", to);
-      moments = [begun, load.now()];
-    } finally {
-      await load.stop();
-      await server.close();
-    }
-    const back = await newPlace(engine);
-    await portcullis("restore", ...back.flags, "--from", to);
-    const rows = await dumpRows(back.location);
-    expect(hashBlobs(join(back.data, "blobs"))).toEqual(namedBlobs(rows));
-    const restored = await startServer(back.settings, back.data);
-    try {
-      expect(await restored.versions("main", "left")).toEqual(["1.0.0", "1.1.0", "2.0.0-rc.1"]);
-      for (const name of load.names) await checkHistory(restored, name, moments);
-    } finally {
-      await restored.close();
-    }
-  }, 120_000);
-
-/** Per package: how many of its versions were acknowledged, and how many of these were acknowledged as deleted. */
-type Moment = ReadonlyMap<string, { readonly published: number; readonly deleted: number }>;
-
-/** Each package's versions come in order and go in order, so that any one moment shows a run of them without a gap. */
-function startLoad(server: TestServer, place: Installation) {
-  const counts = new Map(Array.from({ length: 4 }, (_, n) => [`load-${n}`, { published: 0, deleted: 0 }]));
-  const stopped = new AbortController();
-  const publish = async (name: string): Promise<void> => {
-    const count = counts.get(name) as { published: number; deleted: number };
-    while (!stopped.signal.aborted) {
-      const answer = await server.publish("main", { name, version: `1.0.${count.published}` });
-      if (answer.status === 503) continue; // a sweep was at these very bytes: to be sent again
-      expect(answer.status).toBe(201);
-      count.published++;
-      if (count.published - count.deleted < 12) continue;
-      await server.client.deletePackageVersions({
-        domain: "acme",
-        repository: "main",
-        format: "npm",
-        package: name,
-        versions: [`1.0.${count.deleted}`],
-      });
-      count.deleted++;
-    }
-  };
-  const sweep = async (): Promise<void> => {
-    const database = await openDatabase(place.location);
-    const blobs = await createDiskStore({ directory: join(place.data, "blobs") });
-    // By this clock every blob is old enough to be swept.
-    const now = (): number => Date.now() + 2 * 60 * 60_000;
-    while (!stopped.signal.aborted) {
-      await sweepBlobs({ database, blobs, now, log: createLog("error") });
-      await sleep(20);
-    }
-    await blobs.close();
-    await database.close();
-  };
-  const work = [...counts.keys()].map(publish);
-  work.push(sweep());
-  const all = Promise.all(work);
-  all.catch(() => undefined);
-  return {
-    names: [...counts.keys()],
-    now: (): Moment => new Map([...counts].map(([name, count]) => [name, { ...count }])),
-    async until(published: number): Promise<void> {
-      const total = (): number => [...counts.values()].reduce((sum, count) => sum + count.published, 0);
-      while (total() < published) await Promise.race([sleep(10), all]);
-    },
-    async stop(): Promise<void> {
-      stopped.abort();
-      await all;
-    },
-  };
-}
-
-async function checkHistory(
-  server: TestServer,
-  name: string,
-  [begun, ended]: readonly [Moment, Moment],
-): Promise<void> {
-  const numbers = (await server.versions("main", name))
-    .map((version) => Number(version.split(".")[2]))
-    .sort((a, b) => a - b);
-  const first = numbers[0] as number;
-  expect(numbers, "without a gap").toEqual(numbers.map((_, i) => first + i));
-  const last = numbers.at(-1) as number;
-  const [from, to] = [begun.get(name), ended.get(name)];
-  // One more than was acknowledged may have been on its way.
-  expect(last + 1, "what was acknowledged before it began is in it").toBeGreaterThanOrEqual(
-    from?.published ?? 0,
-  );
-  expect(last + 1, "what came after it ended is not").toBeLessThanOrEqual((to?.published ?? 0) + 1);
-  expect(first).toBeGreaterThanOrEqual(from?.deleted ?? 0);
-  expect(first).toBeLessThanOrEqual((to?.deleted ?? 0) + 1);
-  const packument = (await (await server.npm("main", name)).json()) as {
-    versions: Record<string, { dist: { integrity: string } }>;
-  };
-  for (const [version, { dist }] of Object.entries(packument.versions)) {
-    const bytes = Buffer.from(await (await server.tarball("main", name, version)).arrayBuffer());
-    expect(`sha512-${createHash("sha512").update(bytes).digest("base64")}`).toBe(dist.integrity);
-  }
-}
 
 describe("several backups in one folder", () => {
   test("only what is new is copied; each one restores to its own moment", async () => {
@@ -264,7 +91,7 @@ describe("several backups in one folder", () => {
     expect(finished).toHaveLength(1);
     const old = join(await folder(), "data");
     await portcullis("restore", "--data", old, "--from", to);
-    expect(await dumpRows(file(old))).toEqual(await dumpRows(file(filled)));
+    expect(await dumpRows(file(old))).toEqual(await dumpRows(file(await filled())));
     const database = await openDatabase(file(data));
     await database.write((tx) => tx.deleteFrom("lease").execute()); // as it runs out, within a minute
     await database.close();
@@ -319,7 +146,7 @@ describe("damage", () => {
     await expect(startServer({}, back)).rejects.toThrow("half filled");
     await writeFile(path, bytes);
     await portcullis("restore", "--data", back, "--from", to);
-    expect(await dumpRows(file(back))).toEqual(await dumpRows(file(filled)));
+    expect(await dumpRows(file(back))).toEqual(await dumpRows(file(await filled())));
   });
 
   test("rows that are damaged are refused by their file's name before anything is written", async () => {

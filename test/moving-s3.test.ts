@@ -1,52 +1,37 @@
 // Moving to an object store and back, and backups of one, against radosgw.
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { freshPostgres } from "./databases.ts";
-import { dumpRows, fillInstallation, fillMuch, hashBlobs, killWhen, namedBlobs } from "./installation.ts";
+import { dumpRows, fillMuch, hashBlobs, killWhen, namedBlobs } from "./installation.ts";
+import { BIN, ENGINES, file, filledCopy, folder, newFilled, newPlace } from "./places.ts";
 import type { Rgw } from "./rgw.ts";
 import { startRgw } from "./rgw.ts";
 
-const BIN = resolve(import.meta.dirname, "../bin/portcullis");
-const POSTGRES = process.env.PORTCULLIS_TEST_POSTGRES;
 const run = promisify(execFile);
 
 let rgw: Rgw | undefined;
-let root = "";
 let filled = "";
 
 beforeAll(async () => {
   rgw = await startRgw();
-  root = await mkdtemp(join(tmpdir(), "portcullis-moving-s3-"));
   if (rgw === undefined) return;
-  filled = join(root, "filled");
-  await mkdir(filled);
-  await writeFile(join(filled, "upstreams.json"), "{}");
-  await fillInstallation(filled);
+  filled = await filledCopy();
   await fillMuch(filled, 0, 300);
 }, 180_000);
-afterAll(async () => {
-  await rgw?.stop();
-  await rm(root, { recursive: true, force: true });
-});
+afterAll(() => rgw?.stop());
 
 async function portcullis(store: Rgw, ...args: string[]): Promise<string> {
   return (await run(BIN, args, { env: { ...process.env, ...store.env } })).stdout;
 }
-
-const file = (data: string): string => join(data, "portcullis.sqlite");
 
 test("from a folder to a database and a bucket, killed on the way, and back: every row and every digest", async ({
   skip,
 }) => {
   if (rgw === undefined) return skip("radosgw is not installed");
   const before = await dumpRows(file(filled));
-  const data = join(root, "elsewhere");
-  const location = POSTGRES === undefined ? file(data) : await freshPostgres(POSTGRES);
-  const to = [POSTGRES === undefined ? data : location, await rgw.bucket()];
+  const { data, location } = await newPlace(ENGINES.at(-1) as string); // PostgreSQL where there is one
+  const to = [ENGINES.length === 1 ? data : location, await rgw.bucket()];
   const child = { ...process.env, ...rgw.env };
   let asked = 0;
   const reached = (): Promise<boolean> =>
@@ -59,7 +44,7 @@ test("from a folder to a database and a bucket, killed on the way, and back: eve
   expect(told).toContain(`${namedBlobs(before).length} blobs`);
   expect(await dumpRows(location)).toEqual(before);
 
-  const back = join(root, "back");
+  const back = join(await folder(), "data");
   await portcullis(rgw, "migrate", "--from", ...to, "--to", back);
   expect(await dumpRows(file(back))).toEqual(before);
   expect(hashBlobs(join(back, "blobs"))).toEqual(namedBlobs(before));
@@ -73,13 +58,9 @@ test("blobs alone move to a bucket; another installation's bucket is refused", a
   expect(await portcullis(rgw, "migrate", "--from", filled, "--to", bucket, "--check")).toContain(
     ", 0 of them copied",
   );
-  const other = join(root, "other");
-  await mkdir(other);
-  await writeFile(join(other, "upstreams.json"), "{}");
-  await fillInstallation(other);
-  const refused = portcullis(rgw, "migrate", "--from", other, "--to", bucket);
+  const refused = portcullis(rgw, "migrate", "--from", await newFilled(), "--to", bucket);
   await expect(refused).rejects.toThrow("is not empty");
-  const back = join(root, "blobs-back");
+  const back = join(await folder(), "data");
   await portcullis(rgw, "migrate", "--from", filled, bucket, "--to", back);
   expect(hashBlobs(join(back, "blobs"))).toEqual(namedBlobs(before));
 }, 120_000);
@@ -88,11 +69,11 @@ test("a backup of a bucket restores to a bucket", async ({ skip }) => {
   if (rgw === undefined) return skip("radosgw is not installed");
   const [bucket, second] = [await rgw.bucket(), await rgw.bucket()];
   await portcullis(rgw, "migrate", "--from", filled, "--to", bucket);
-  const to = join(root, "backups");
+  const to = await folder();
   await portcullis(rgw, "backup", "--data", filled, "--blobs", bucket, "--to", to);
-  const data = join(root, "restored");
+  const data = join(await folder(), "data");
   await portcullis(rgw, "restore", "--data", data, "--blobs", second, "--from", to);
-  const back = join(root, "restored-back");
+  const back = join(await folder(), "data");
   await portcullis(rgw, "migrate", "--from", data, second, "--to", back);
   expect(await dumpRows(file(back))).toEqual(await dumpRows(file(filled)));
   expect(hashBlobs(join(back, "blobs"))).toEqual(namedBlobs(await dumpRows(file(filled))));

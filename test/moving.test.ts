@@ -1,10 +1,9 @@
 // Moving an installation: everything arrives, a kill loses nothing, and nothing that is there is overwritten.
 import { appendFileSync, existsSync, readdirSync } from "node:fs";
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { cp, mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createDiskStore } from "../src/blobs/disk.ts";
 import { migratePlace } from "../src/moving/migrate.ts";
 import { readPlace } from "../src/moving/places.ts";
@@ -13,46 +12,9 @@ import { openSnapshot } from "../src/moving/snapshot.ts";
 import { LEFT_BEHIND } from "../src/moving/tables.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { freshPostgres } from "./databases.ts";
-import {
-  CARRIED,
-  dumpRows,
-  fillInstallation,
-  fillMuch,
-  hashBlobs,
-  killWhen,
-  namedBlobs,
-  TABLES,
-} from "./installation.ts";
+import { CARRIED, dumpRows, fillMuch, hashBlobs, killWhen, namedBlobs, TABLES } from "./installation.ts";
+import { BIN, ENGINES, file, filled, filledCopy, folder, newPlace, POSTGRES } from "./places.ts";
 import { startServer } from "./server.ts";
-
-const POSTGRES = process.env.PORTCULLIS_TEST_POSTGRES;
-const BIN = resolve(import.meta.dirname, "../bin/portcullis");
-const folders: string[] = [];
-
-async function folder(): Promise<string> {
-  const made = await mkdtemp(join(tmpdir(), "portcullis-moving-"));
-  folders.push(made);
-  return made;
-}
-
-/** Filled once; every test works on a copy. */
-let filled = "";
-const file = (data: string): string => join(data, "portcullis.sqlite");
-
-beforeAll(async () => {
-  filled = await folder();
-  await writeFile(join(filled, "upstreams.json"), "{}");
-  await fillInstallation(filled);
-});
-afterAll(async () => {
-  for (const each of folders) await rm(each, { recursive: true, force: true });
-});
-
-async function filledCopy(): Promise<string> {
-  const copy = await folder();
-  await cp(filled, copy, { recursive: true });
-  return copy;
-}
 
 async function migrate(
   from: string,
@@ -69,35 +31,12 @@ async function migrate(
   });
 }
 
-/** A new target of each engine there is: its words on the command line, and where its rows are. */
-const TARGETS: readonly {
-  name: string;
-  make(): Promise<{ words: string[]; location: string; data: string }>;
-}[] = [
-  {
-    name: "SQLite",
-    async make() {
-      const data = join(await folder(), "data");
-      return { words: [data], location: file(data), data };
-    },
-  },
-  ...(POSTGRES === undefined
-    ? []
-    : [
-        {
-          name: "PostgreSQL",
-          async make() {
-            const data = join(await folder(), "data");
-            const location = await freshPostgres(POSTGRES);
-            return { words: [location, data], location, data };
-          },
-        },
-      ]),
-];
-
 test("every table of the schema is carried, or named with the reason why not", async () => {
   expect(TABLES.length).toBeGreaterThan(25);
-  for (const location of [file(filled), ...(POSTGRES === undefined ? [] : [await freshPostgres(POSTGRES)])]) {
+  for (const location of [
+    file(await filled()),
+    ...(POSTGRES === undefined ? [] : [await freshPostgres(POSTGRES)]),
+  ]) {
     await (await openDatabase(location)).close();
     const snapshot = await openSnapshot(location);
     const carried = snapshot.tables.map(({ name }) => name);
@@ -105,7 +44,7 @@ test("every table of the schema is carried, or named with the reason why not", a
     expect(carried.toSorted()).toEqual(CARRIED.toSorted());
     expect(carried.indexOf("asset")).toBeGreaterThan(carried.indexOf("package_version"));
   }
-  const db = new DatabaseSync(file(filled), { readOnly: true });
+  const db = new DatabaseSync(file(await filled()), { readOnly: true });
   const known = db.prepare("select name from sqlite_master where type = 'table'").all();
   db.close();
   const names = known.map(({ name }) => String(name)); // SQLite has all that PostgreSQL has
@@ -114,23 +53,22 @@ test("every table of the schema is carried, or named with the reason why not", a
 });
 
 test("the installation of these tests has a row in every table that is carried", async () => {
-  const rows = await dumpRows(file(filled));
+  const rows = await dumpRows(file(await filled()));
   expect(Object.entries(rows).flatMap(([table, found]) => (found.length === 0 ? [table] : []))).toEqual([]);
 });
 
-for (const { name, make } of TARGETS)
-  describe(`to ${name}`, () => {
+for (const engine of ENGINES)
+  describe(`to ${engine}`, () => {
     test("all rows and blobs arrive, ids go on where they had come to, and the moved server serves and takes in", async () => {
       const source = await filledCopy();
       const before = await dumpRows(file(source));
-      const target = await make();
+      const target = await newPlace(engine);
       const { contents } = await migrate(source, target.words);
       expect(contents.copied).toBe(contents.blobs);
       expect(await dumpRows(target.location)).toEqual(before);
       expect(hashBlobs(join(target.data, "blobs"))).toEqual(namedBlobs(before));
 
-      const settings = target.location.startsWith("postgres") ? { database: target.location } : {};
-      const server = await startServer(settings, target.data);
+      const server = await startServer(target.settings, target.data);
       try {
         expect(await server.versions("main", "left")).toEqual(["1.0.0", "1.1.0", "2.0.0-rc.1"]);
         expect((await server.tarball("main", "@scope/right", "1.1.0")).status).toBe(200);
@@ -146,10 +84,9 @@ for (const { name, make } of TARGETS)
     });
 
     test("a target that holds anything is refused, and nothing of it is changed", async () => {
-      const target = await make();
+      const target = await newPlace(engine);
       await mkdir(target.data, { recursive: true });
-      const settings = target.location.startsWith("postgres") ? { database: target.location } : {};
-      await (await startServer(settings, target.data)).close();
+      await (await startServer(target.settings, target.data)).close();
       const before = await dumpRows(target.location);
       await expect(migrate(await filledCopy(), target.words)).rejects.toThrow(
         /is not empty: it holds rows of .*principal/,
@@ -158,7 +95,7 @@ for (const { name, make } of TARGETS)
     });
 
     test("blobs that the source does not speak of are not mixed with its own", async () => {
-      const target = await make();
+      const target = await newPlace(engine);
       const store = await createDiskStore({ directory: join(target.data, "blobs") });
       const writer = await store.create();
       await writer.write(Buffer.from("somebody else's"));
@@ -171,13 +108,13 @@ for (const { name, make } of TARGETS)
 
     test("a blob that the source lacks ends it by name, and the target is not served; mended, the same command ends the move", async () => {
       const source = await filledCopy();
-      const target = await make();
+      const target = await newPlace(engine);
       const [sha256 = ""] = namedBlobs(await dumpRows(file(source)));
       const path = join(source, "blobs/sha256", sha256.slice(0, 2), sha256);
       appendFileSync(path, "x");
       await expect(migrate(source, target.words)).rejects.toThrow(`${sha256}: `);
       await expect(openDatabase(target.location)).rejects.toThrow("half filled");
-      await cp(join(filled, "blobs"), join(source, "blobs"), { recursive: true });
+      await cp(join(await filled(), "blobs"), join(source, "blobs"), { recursive: true });
       expect((await migrate(source, target.words)).contents.copied).toBe(1);
       expect(await dumpRows(target.location)).toEqual(await dumpRows(file(source)));
     });
@@ -186,7 +123,7 @@ for (const { name, make } of TARGETS)
       const source = await filledCopy();
       await fillMuch(source, 30_000, 1_500);
       const before = await dumpRows(file(source));
-      const target = await make();
+      const target = await newPlace(engine);
       const rows = (): Promise<number> => countJournal(target.location);
       await killWhen(
         BIN,
@@ -209,7 +146,7 @@ for (const { name, make } of TARGETS)
 
     test("ahead of the stop, then the difference: what was added, changed and deleted meanwhile is carried", async () => {
       const source = await filledCopy();
-      const target = await make();
+      const target = await newPlace(engine);
       const server = await startServer({}, source);
       try {
         await expect(migrate(source, target.words)).rejects.toThrow("is open elsewhere: stop the server");
