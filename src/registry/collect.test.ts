@@ -119,6 +119,12 @@ onEveryDatabase("the sweep", (open) => {
   });
 });
 
+/** What became of an order: its actors say so. */
+interface Ending {
+  outcome: string;
+  swept?: string;
+}
+
 const POSTGRES = process.env.PORTCULLIS_TEST_POSTGRES;
 /** On PostgreSQL sweeper and recorders are two nodes. */
 const engines = [
@@ -174,6 +180,8 @@ describe.each(engines)("on $engine, whatever comes first", { timeout: 180_000 },
     return { blobs, text, key, gated, plain: depsOf(here, blobs) };
   }
 
+  type Scene = ReturnType<typeof scene>;
+
   async function publish(deps: RegistryDeps, key: PackageKey, text: string, repository = "r1") {
     const registry = createRegistry(deps);
     const into = await registry.repository("d1", OWNER, repository, CALLER);
@@ -199,66 +207,71 @@ describe.each(engines)("on $engine, whatever comes first", { timeout: 180_000 },
     return rows.map(({ name }) => name);
   }
 
-  test("an old blob that nobody points at, and a publish of the same bytes", async () => {
+  const record = async ({ gated, key, text }: Scene, at: Stage): Promise<string> => {
+    await at.gate("recorder");
+    return outcomeOf(publish(gated(here, "recorder", at), key, text));
+  };
+
+  const sweep = ({ gated }: Scene, at: Stage) => sweepBlobs(gated(there, "sweeper", at, later));
+
+  /**
+   * Plays the actors in many orders, each in a scene of its own; `begin` fills it, by default with bytes that nobody
+   * points at. After every order the property must hold, and after `end` again. Gives the endings there were, sorted.
+   */
+  async function endingsOf(
+    actors: (of: Scene, at: Stage, ending: Ending) => Readonly<Record<string, () => Promise<unknown>>>,
+    begin = ({ blobs, text }: Scene): Promise<unknown> => put(blobs, text),
+    end = (_of: Scene, _ending: Ending): Promise<unknown> => Promise.resolve(),
+  ): Promise<readonly string[]> {
     const seen = new Set<string>();
     await playMany(orders, async (pick) => {
-      const { blobs, text, key, gated, plain } = scene();
-      await put(blobs, text);
-      let outcome = "";
-      let swept = 0;
-      const choices = await play(
-        (at) => ({
-          recorder: async () => {
-            await at.gate("recorder");
-            outcome = await outcomeOf(publish(gated(here, "recorder", at), key, text));
-          },
-          sweeper: async () => {
-            swept = (await sweepBlobs(gated(there, "sweeper", at, later))).blobs;
-          },
-        }),
-        pick,
-        blockedMs,
-      );
-      seen.add(`${outcome}, ${swept} swept`);
-      expect(await lostIn(blobs, text), `${outcome}, ${swept} swept`).toEqual([]);
-      // Who was refused sends it again.
-      if (outcome !== "done") await publish(plain, key, text);
-      expect(await lostIn(blobs, text)).toEqual([]);
+      const of = scene();
+      await begin(of);
+      const ending: Ending = { outcome: "" };
+      const choices = await play((at) => actors(of, at, ending), pick, blockedMs);
+      const told = Object.values(ending).join(", ");
+      seen.add(told);
+      expect(await lostIn(of.blobs, of.text), told).toEqual([]);
+      await end(of, ending);
+      expect(await lostIn(of.blobs, of.text), told).toEqual([]);
       return choices;
     });
-    expect([...seen].sort()).toEqual(["503, 1 swept", "done, 0 swept", "done, 1 swept"]);
+    return [...seen].sort();
+  }
+
+  test("an old blob that nobody points at, and a publish of the same bytes", async () => {
+    const endings = await endingsOf(
+      (of, at, ending) => ({
+        recorder: async () => {
+          ending.outcome = await record(of, at);
+        },
+        sweeper: async () => {
+          ending.swept = `${(await sweep(of, at)).blobs} swept`;
+        },
+      }),
+      undefined,
+      // Who was refused sends it again.
+      async ({ plain, key, text }, { outcome }) => outcome === "done" || publish(plain, key, text),
+    );
+    expect(endings).toEqual(["503, 1 swept", "done, 0 swept", "done, 1 swept"]);
   });
 
   test("the same, beside another who goes away, before he commits the same bytes or before he records them", async () => {
-    const seen = new Set<string>();
-    await playMany(orders, async (pick) => {
-      const { blobs, text, key, gated } = scene();
-      await put(blobs, text);
-      let outcome = "";
-      const choices = await play(
-        (at) => ({
-          recorder: async () => {
-            await at.gate("recorder");
-            outcome = await outcomeOf(publish(gated(here, "recorder", at), key, text));
-          },
-          quitter: async () => {
-            const deps = gated(here, "quitter", at);
-            await at.gate("quitter");
-            const { writer, staged } = await stage(deps.blobs, text);
-            const full = () => at.gate("quitter").then(() => Promise.reject(new Error("disk full")));
-            const commit = round % 2 === 0 ? writer.commit : full;
-            await keepBlobs(deps, [{ writer: { ...writer, commit }, staged }]).catch(() => undefined);
-          },
-          sweeper: () => sweepBlobs(gated(there, "sweeper", at, later)),
-        }),
-        pick,
-        blockedMs,
-      );
-      seen.add(outcome);
-      expect(await lostIn(blobs, text), outcome).toEqual([]);
-      return choices;
-    });
-    expect([...seen].sort()).toEqual(["503", "done"]);
+    const endings = await endingsOf((of, at, ending) => ({
+      recorder: async () => {
+        ending.outcome = await record(of, at);
+      },
+      quitter: async () => {
+        const deps = of.gated(here, "quitter", at);
+        await at.gate("quitter");
+        const { writer, staged } = await stage(deps.blobs, of.text);
+        const full = () => at.gate("quitter").then(() => Promise.reject(new Error("disk full")));
+        const commit = round % 2 === 0 ? writer.commit : full;
+        await keepBlobs(deps, [{ writer: { ...writer, commit }, staged }]).catch(() => undefined);
+      },
+      sweeper: () => sweep(of, at),
+    }));
+    expect(endings).toEqual(["503", "done"]);
   });
 
   /** Transactions stay open for a while before they commit. */
@@ -307,81 +320,62 @@ describe.each(engines)("on $engine, whatever comes first", { timeout: 180_000 },
   });
 
   test("a copy while its source is deleted", async () => {
-    const seen = new Set<string>();
-    await playMany(orders, async (pick) => {
-      const { blobs, text, key, gated, plain } = scene();
-      await publish(plain, key, text, "r1");
-      let copied = "";
-      const choices = await play(
-        (at) => {
-          const registry = createRegistry(gated(here, "copier", at));
-          const deleting = createRegistry(gated(here, "deleter", at));
-          const find = (name: string) => registry.repository("d1", OWNER, name, CALLER);
-          return {
-            copier: async () => {
-              const [source, destination] = [await find("r1"), await find("r2")];
-              const versions = { versions: ["1.0.0"], revisions: new Map(), allowOverwrite: false };
-              const wanted = { source, destination, key, includeFromUpstream: false, ...versions };
-              copied = await outcomeOf(registry.copyVersions(wanted as never, CONTEXT));
-            },
-            deleter: async () => deleting.deletePackage(await find("r1"), key, CONTEXT),
-            sweeper: () => sweepBlobs(gated(there, "sweeper", at, later)),
-          };
-        },
-        pick,
-        blockedMs,
-      );
-      seen.add(copied);
-      expect(await lostIn(blobs, text), copied).toEqual([]);
-      return choices;
-    });
-    expect(seen).toContain("done");
+    const endings = await endingsOf(
+      (of, at, ending) => {
+        const registry = createRegistry(of.gated(here, "copier", at));
+        const deleting = createRegistry(of.gated(here, "deleter", at));
+        const find = (name: string) => registry.repository("d1", OWNER, name, CALLER);
+        return {
+          copier: async () => {
+            const [source, destination] = [await find("r1"), await find("r2")];
+            const versions = { versions: ["1.0.0"], revisions: new Map(), allowOverwrite: false };
+            const wanted = { source, destination, key: of.key, includeFromUpstream: false, ...versions };
+            ending.outcome = await outcomeOf(registry.copyVersions(wanted as never, CONTEXT));
+          },
+          deleter: async () => deleting.deletePackage(await find("r1"), of.key, CONTEXT),
+          sweeper: () => sweep(of, at),
+        };
+      },
+      ({ plain, key, text }) => publish(plain, key, text, "r1"),
+    );
+    expect(endings).toContain("done");
   });
 
-  test("an ingestion of bytes that a sweep is about to delete", async () => {
-    const seen = new Set<string>();
-    await playMany(orders, async (pick) => {
-      const { blobs, text, key, gated } = scene();
-      await put(blobs, text);
-      let outcome = "";
-      const choices = await play(
-        (at) => {
-          const deps = gated(here, "ingester", at);
-          return {
-            ingester: async () => {
-              await at.gate("ingester");
-              const snapshot = await deps.catalog.domain(OWNER, "d1");
-              const holder = snapshot.byName.get("outside") as RepositoryRecord;
-              const external = {
-                connection: (name: string) => Promise.resolve({ name, url: "http://registry.example/" }),
-                format: () => ({}),
-              } as unknown as External;
-              const ingestion = createIngestion(deps, external);
-              const { sha256 } = hashBytes(Buffer.from(text));
-              const arriving = await ingestion.ingest({
-                snapshot,
-                holder,
-                repository: holder,
-                connection: "public:npmjs",
-                key,
-                version: { version: "1.0.0", assets: [], metadata: {}, document: "{}", brief: "{}" },
-                asset: { name: "a.bin", url: encodeURIComponent(text), digests: { sha256 } },
-                context: CONTEXT,
-              });
-              outcome = await outcomeOf(arriving?.follow().toArray() as Promise<unknown>);
-              await ingestion.settled();
-            },
-            sweeper: () => sweepBlobs(gated(there, "sweeper", at, later)),
-          };
-        },
-        pick,
-        blockedMs,
-      );
-      seen.add(outcome);
-      expect(await lostIn(blobs, text), outcome).toEqual([]);
-      return choices;
+  /** Takes the package in from a public registry that has these bytes. */
+  async function ingest(deps: RegistryDeps, { key, text }: Scene): Promise<string> {
+    const snapshot = await deps.catalog.domain(OWNER, "d1");
+    const holder = snapshot.byName.get("outside") as RepositoryRecord;
+    const external = {
+      connection: (name: string) => Promise.resolve({ name, url: "http://registry.example/" }),
+      format: () => ({}),
+    } as unknown as External;
+    const ingestion = createIngestion(deps, external);
+    const { sha256 } = hashBytes(Buffer.from(text));
+    const arriving = await ingestion.ingest({
+      snapshot,
+      holder,
+      repository: holder,
+      connection: "public:npmjs",
+      key,
+      version: { version: "1.0.0", assets: [], metadata: {}, document: "{}", brief: "{}" },
+      asset: { name: "a.bin", url: encodeURIComponent(text), digests: { sha256 } },
+      context: CONTEXT,
     });
-    expect([...seen].sort()).toEqual(["503", "done"]);
+    const outcome = await outcomeOf(arriving?.follow().toArray() as Promise<unknown>);
+    await ingestion.settled();
+    return outcome;
+  }
+
+  test("an ingestion of bytes that a sweep is about to delete", async () => {
+    const endings = await endingsOf((of, at, ending) => ({
+      ingester: async () => {
+        const deps = of.gated(here, "ingester", at);
+        await at.gate("ingester");
+        ending.outcome = await ingest(deps, of);
+      },
+      sweeper: () => sweep(of, at),
+    }));
+    expect(endings).toEqual(["503", "done"]);
   });
 
   test("publishers and deleters of few contents beside two sweepers, unhindered: what was recorded can be read", async () => {
