@@ -265,7 +265,7 @@ onEveryDatabase("the audit", (open) => {
     }));
 
   test("what is older than asked for is deleted, the rest stays", () =>
-    withRecorder({}, async (recorder, database) => {
+    withRecorder({ keepMs: 1_700_000_000_000 }, async (recorder, database) => {
       const content = new Uint8Array();
       for (let i = 1; i <= 250; i++)
         await insertAuditBatch(database.read, { firstAt: i, lastAt: i, records: 1, content });

@@ -53,13 +53,11 @@ export function createDomainBytes(
 
 /** Not less than how many there are, which a count would have to look at. */
 async function lastAssetId({ lagging }: Database): Promise<number> {
-  const last = await lagging
+  const row = await lagging
     .selectFrom("asset")
-    .select("id")
-    .orderBy("id", "desc")
-    .limit(1)
+    .select((e) => e.fn.max<number | null>("id").as("last"))
     .executeTakeFirst();
-  return last?.id ?? 0;
+  return row?.last ?? 0;
 }
 
 function sumOf({ lagging }: Database, domainId: number) {
