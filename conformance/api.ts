@@ -4,12 +4,17 @@ import {
   AssociateExternalConnectionCommand,
   CodeartifactClient,
   CreateDomainCommand,
+  CreatePackageGroupCommand,
   CreateRepositoryCommand,
+  DeletePackageVersionsCommand,
   DescribePackageCommand,
   GetAuthorizationTokenCommand,
   GetRepositoryEndpointCommand,
   ListPackageVersionsCommand,
+  type PackageGroupOriginRestrictionMode,
+  type PackageGroupOriginRestrictionType,
   PutPackageOriginConfigurationCommand,
+  UpdatePackageGroupOriginConfigurationCommand,
 } from "@aws-sdk/client-codeartifact";
 import type { Registry } from "./clients/client.ts";
 import type { Target } from "./server.ts";
@@ -35,26 +40,36 @@ export interface Domain {
   settings(repository: string, name: string): Promise<string | undefined>;
   /** The versions the repository itself holds. */
   versions(repository: string, name: string): Promise<string[]>;
+  /** DeletePackageVersions. */
+  remove(repository: string, name: string, versions: readonly string[]): Promise<void>;
+  /** Modes of the group of this very name, which is made where it is not there yet; `lists`: one repository to add for a way in. */
+  group(name: string, modes: Modes, lists?: Lists): Promise<void>;
 }
 
 export type Setting = "ALLOW" | "BLOCK";
+type Modes = Partial<Record<PackageGroupOriginRestrictionType, PackageGroupOriginRestrictionMode>>;
+type Lists = Partial<Record<PackageGroupOriginRestrictionType, string>>;
 
 export function connect({ endpoint, credentials }: Target): CodeartifactClient {
   // A copy: the SDK writes notes of its own into it.
   return new CodeartifactClient({ endpoint, region, credentials: { ...credentials }, maxAttempts: 1 });
 }
 
-export type PackageFormat = "npm" | "pypi" | "ruby" | "nuget";
+export type PackageFormat = "npm" | "pypi" | "ruby" | "nuget" | "cargo" | "maven" | "generic";
 
-/** Creates a domain under a new name. Packages that it is asked about are of this format. */
-export async function createDomain(target: Target, format: PackageFormat = "npm"): Promise<Domain> {
+/** Creates a domain under a new name. Packages that it is asked about are of this format and in this namespace. */
+export async function createDomain(
+  target: Target,
+  format: PackageFormat = "npm",
+  namespace?: string,
+): Promise<Domain> {
   const client = connect(target);
   const domain = newName("conformance");
   await client.send(new CreateDomainCommand({ domain }));
   const coordinates = (repository: string, name: string) => ({
     domain,
     repository,
-    ...packageKey(name, format),
+    ...packageKey(name, format, namespace),
   });
   return {
     name: domain,
@@ -83,6 +98,22 @@ export async function createDomain(target: Target, format: PackageFormat = "npm"
       const answer = await orAbsent(client.send(new ListPackageVersionsCommand(input)));
       return (answer?.versions ?? []).map(({ version }) => version ?? "");
     },
+    async remove(repository, name, versions) {
+      const input = { ...coordinates(repository, name), versions: [...versions] };
+      await client.send(new DeletePackageVersionsCommand(input));
+    },
+    async group(name, modes, lists = {}) {
+      const packageGroup = patternOf(packageKey(name, format, namespace));
+      await client.send(new CreatePackageGroupCommand({ domain, packageGroup })).catch((error: Error) => {
+        if (error.name !== "ConflictException") throw error;
+      });
+      const addAllowedRepositories = Object.entries(lists).map(([type, repositoryName]) => ({
+        originRestrictionType: type as PackageGroupOriginRestrictionType,
+        repositoryName,
+      }));
+      const change = { domain, packageGroup, restrictions: modes, addAllowedRepositories };
+      await client.send(new UpdatePackageGroupOriginConfigurationCommand(change));
+    },
   };
 }
 
@@ -99,10 +130,22 @@ async function registryOf(
   return { url: repositoryEndpoint, token: authorizationToken };
 }
 
+interface PackageKey {
+  readonly format: PackageFormat;
+  readonly namespace?: string;
+  readonly package: string;
+}
+
 /** `@acme/ui` as the API has it; of Python packages the normalised name. */
-export function packageKey(name: string, format: PackageFormat = "npm") {
-  const [, namespace, bare] = /^@([^/]+)\/(.+)$/.exec(name) ?? [];
-  return namespace === undefined ? { format, package: name } : { format, namespace, package: bare ?? "" };
+export function packageKey(name: string, format: PackageFormat = "npm", namespace?: string): PackageKey {
+  const [, scope, bare = ""] = /^@([^/]+)\/(.+)$/.exec(name) ?? [];
+  if (scope !== undefined) return { format, namespace: scope, package: bare };
+  return { format, ...(namespace === undefined ? {} : { namespace }), package: name };
+}
+
+/** The package group of this very package. */
+export function patternOf({ format, namespace = "", package: name }: PackageKey): string {
+  return `/${format}/${namespace}/${name}$`;
 }
 
 async function orAbsent<T>(answer: Promise<T>): Promise<T | undefined> {

@@ -3,30 +3,12 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import {
-  CreatePackageGroupCommand,
-  DescribePackageCommand,
-  GetAuthorizationTokenCommand,
-  GetRepositoryEndpointCommand,
-  ListPackageVersionsCommand,
-  type PackageGroupOriginRestrictionMode,
-  type PackageGroupOriginRestrictionType,
-  PutPackageOriginConfigurationCommand,
-  UpdatePackageGroupOriginConfigurationCommand,
-} from "@aws-sdk/client-codeartifact";
-import type { Domain, Setting } from "./api.ts";
+import { ListPackageVersionsCommand } from "@aws-sdk/client-codeartifact";
+import { type Domain, packageKey } from "./api.ts";
 import type { Registry } from "./clients/client.ts";
 import { type Answer, send } from "./wire.ts";
 
 export const GROUP = "com.acme";
-
-export async function mavenRegistry({ client, name: domain }: Domain, repository: string): Promise<Registry> {
-  const { authorizationToken: token = "" } = await client.send(new GetAuthorizationTokenCommand({ domain }));
-  const { repositoryEndpoint: url = "" } = await client.send(
-    new GetRepositoryEndpointCommand({ domain, repository, format: "maven" }),
-  );
-  return { url, token };
-}
 
 export function request(
   { url, token }: Registry,
@@ -51,62 +33,13 @@ export async function listed(registry: Registry, artifact: string, group = GROUP
     : [...text.matchAll(/<version>([^<]+)</g)].map(([, version]) => version as string);
 }
 
-const coordinates = (domain: string, repository: string, artifact: string) =>
-  ({ domain, repository, format: "maven", namespace: GROUP, package: artifact }) as const;
-
-export async function statuses({ client, name }: Domain, repository: string, artifact: string) {
+/** Status of each version that the repository holds. */
+export async function statuses({ client, name: domain }: Domain, repository: string, artifact: string) {
+  const input = { domain, repository, ...packageKey(artifact, "maven", GROUP) };
   const { versions = [] } = await client
-    .send(new ListPackageVersionsCommand(coordinates(name, repository, artifact)))
+    .send(new ListPackageVersionsCommand(input))
     .catch(() => ({ versions: [] }));
   return Object.fromEntries(versions.map(({ version = "", status }) => [version, status]));
-}
-
-export async function settings(
-  { client, name }: Domain,
-  repository: string,
-  artifact: string,
-): Promise<string | undefined> {
-  const answer = await client
-    .send(new DescribePackageCommand(coordinates(name, repository, artifact)))
-    .catch(() => undefined);
-  const found = answer?.package?.originConfiguration?.restrictions;
-  return found && `${found.publish}/${found.upstream}`;
-}
-
-export async function setOrigin(
-  { client, name }: Domain,
-  repository: string,
-  artifact: string,
-  publish: Setting,
-  upstream: Setting,
-): Promise<void> {
-  const restrictions = { publish, upstream };
-  await client.send(
-    new PutPackageOriginConfigurationCommand({ ...coordinates(name, repository, artifact), restrictions }),
-  );
-}
-
-/** A group for this very package. `allowed`: repositories for each restriction that is ALLOW_SPECIFIC_REPOSITORIES. */
-export async function group(
-  { client, name: domain }: Domain,
-  artifact: string,
-  restrictions: Partial<Record<PackageGroupOriginRestrictionType, PackageGroupOriginRestrictionMode>>,
-  allowed: Partial<Record<PackageGroupOriginRestrictionType, string>> = {},
-): Promise<void> {
-  const packageGroup = `/maven/${GROUP}/${artifact}$`;
-  await client.send(new CreatePackageGroupCommand({ domain, packageGroup }));
-  const addAllowedRepositories = Object.entries(allowed).map(([type, repositoryName]) => ({
-    originRestrictionType: type as PackageGroupOriginRestrictionType,
-    repositoryName,
-  }));
-  await client.send(
-    new UpdatePackageGroupOriginConfigurationCommand({
-      domain,
-      packageGroup,
-      restrictions,
-      addAllowedRepositories,
-    }),
-  );
 }
 
 /** A public registry P of the suite's own. */

@@ -2,19 +2,18 @@
 import assert from "node:assert/strict";
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
-import { createDomain, newName } from "../api.ts";
+import { createDomain, type Domain, newName } from "../api.ts";
 import { type Cargo, copyProject, openCargo, publicRegistryTrouble, REGISTRY } from "../clients/cargo.ts";
 import type { Registry } from "../clients/client.ts";
 import { writeFiles } from "../packages.ts";
 import { failedSaying, succeeded } from "../processes.ts";
 import type { Stage } from "../suite.ts";
 import { cargoOrigin } from "./cargo-origin.ts";
-import { apiOf, type CargoApi, registryOf } from "./cargo-world.ts";
 
 interface Scene {
   readonly stage: Stage;
   readonly registry: Registry;
-  readonly api: CargoApi;
+  readonly domain: Domain;
   readonly publisher: Cargo;
   /** A library, and one that depends on it. */
   readonly base: string;
@@ -24,12 +23,12 @@ interface Scene {
 const repository = "crates";
 
 export async function cargoClients(stage: Stage): Promise<void> {
-  const domain = await createDomain(await stage.target());
+  const domain = await createDomain(await stage.target(), "cargo");
   await domain.createRepository({ name: repository });
-  const registry = await registryOf(domain, repository);
+  const registry = await domain.registry(repository);
   const publisher = await openCargo(join(stage.folder, "publisher"), registry);
   const names = { base: newName("Base").replace("-", "_"), top: newName("top") };
-  const scene = { stage, registry, api: apiOf(domain), publisher, ...names };
+  const scene = { stage, registry, domain, publisher, ...names };
   if (await publishes(scene)) {
     await builds(scene);
     await yanks(scene);
@@ -139,7 +138,7 @@ async function asks({ stage, publisher, base, top }: Scene): Promise<void> {
   });
 }
 
-async function isRefused({ stage, publisher, api, base, top }: Scene): Promise<void> {
+async function isRefused({ stage, publisher, domain, base, top }: Scene): Promise<void> {
   const { checks } = stage;
   await checks.check("cargo is refused the same version with other bytes", async () => {
     failedSaying(await publisher.publish({ name: base, version: "1.0.0", says: "other" }), /already exists/);
@@ -150,11 +149,11 @@ async function isRefused({ stage, publisher, api, base, top }: Scene): Promise<v
       const alike = base.toLowerCase().replace("_", "-");
       const refused = await publisher.publish({ name: alike, version: "9.0.0" });
       failedSaying(refused, /400/, new RegExp(`differs from the crate '${base}'`));
-      assert.deepEqual(await api.held(repository, alike), []);
+      assert.deepEqual(await domain.versions(repository, alike), []);
     },
   );
   await checks.check("cargo is refused where publish=BLOCK, and shows the rule", async () => {
-    await api.origin(repository, top, "BLOCK", "BLOCK");
+    await domain.origin(repository, top, "BLOCK", "BLOCK");
     const refused = await publisher.publish({ name: top, version: "2.0.0" });
     failedSaying(
       refused,
@@ -163,7 +162,7 @@ async function isRefused({ stage, publisher, api, base, top }: Scene): Promise<v
       /PutPackageOriginConfiguration/,
       new RegExp(`'${repository}'`),
     );
-    assert.deepEqual(await api.held(repository, top), ["1.0.0+build.1"]);
+    assert.deepEqual(await domain.versions(repository, top), ["1.0.0+build.1"]);
   });
 }
 
@@ -204,11 +203,10 @@ async function publicCrates(stage: Stage): Promise<void> {
   const trouble = await publicRegistryTrouble(folder);
   if (trouble !== undefined) return checks.skip(title, trouble);
   const server = await stage.server("public");
-  const domain = await createDomain(server);
-  const api = apiOf(domain);
+  const domain = await createDomain(server, "cargo");
   await domain.createRepository({ name: "store", connection: "public:crates-io" });
   await domain.createRepository({ name: "app", upstreams: ["store"] });
-  const cargo = await openCargo(join(folder, "public-crates"), await registryOf(domain, "app"));
+  const cargo = await openCargo(join(folder, "public-crates"), await domain.registry("app"));
   const project = join(cargo.folder, "project");
   writeFiles(project, {
     "Cargo.toml":
@@ -219,9 +217,9 @@ async function publicCrates(stage: Stage): Promise<void> {
   const built = await checks.check(title, async () => {
     assert.match(succeeded(await cargo.run(project, ["run", "-q"])).stdout, /said: 2 someWords/);
     for (const name of ["Inflector", "itoa", "semver"]) {
-      const [held] = await api.held("app", name);
-      assert.deepEqual(await api.held("store", name), [held]);
-      assert.equal(await api.settings("store", name), "BLOCK/ALLOW");
+      const [held] = await domain.versions("app", name);
+      assert.deepEqual(await domain.versions("store", name), [held]);
+      assert.equal(await domain.settings("store", name), "BLOCK/ALLOW");
     }
   });
   if (!built) return;
@@ -232,7 +230,7 @@ async function publicCrates(stage: Stage): Promise<void> {
   await checks.check(
     "4.5.4: with the public registry away, a locked build elsewhere works from what is retained",
     async () => {
-      const other = await openCargo(join(folder, "offline"), await registryOf(domain, "app"));
+      const other = await openCargo(join(folder, "offline"), await domain.registry("app"));
       const copy = join(other.folder, "project");
       copyProject(project, copy);
       succeeded(await other.run(copy, ["fetch", "--locked"]));

@@ -3,14 +3,6 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import {
-  CreatePackageGroupCommand,
-  DeletePackageVersionsCommand,
-  DescribePackageCommand,
-  PutPackageOriginConfigurationCommand,
-  UpdatePackageGroupOriginConfigurationCommand,
-} from "@aws-sdk/client-codeartifact";
-import type { Setting } from "../api.ts";
 import { Skip } from "../checks.ts";
 import { failedSaying, type Result, run, succeeded } from "../processes.ts";
 import type { Stage } from "../suite.ts";
@@ -188,7 +180,7 @@ async function refusals(world: World): Promise<void> {
     assert.equal(nobody.stdout, "401");
   });
   await checks.check("a large upload that may not be is refused before its body is sent", async () => {
-    await origin(world, "closed", "BLOCK", "BLOCK");
+    await world.domain.origin(R, "closed", "BLOCK", "BLOCK");
     world.file("big", Buffer.alloc(5_000_000));
     const result = await world.curl(
       "-w",
@@ -222,41 +214,39 @@ async function matrix(world: World): Promise<void> {
     };
     await checks.check(`${client}: row 1: what is published first is ours: ALLOW/BLOCK`, async () => {
       succeeded(await publish(version(name("one"))));
-      assert.equal(await settings(world, name("one")), "ALLOW/BLOCK");
+      assert.equal(await world.domain.settings(R, name("one")), "ALLOW/BLOCK");
     });
     await checks.check(`${client}: row 7: a group with PUBLISH=BLOCK refuses`, async () => {
-      await group(world, `/generic/build/${name("seven")}$`, "BLOCK");
+      await world.domain.group(name("seven"), { PUBLISH: "BLOCK" });
       await refuses(version(name("seven")), /PUBLISH=BLOCK/);
     });
     await checks.check(`${client}: row 9: the package's own BLOCK/ALLOW refuses`, async () => {
-      await origin(world, name("nine"), "BLOCK", "ALLOW");
+      await world.domain.origin(R, name("nine"), "BLOCK", "ALLOW");
       await refuses(version(name("nine")), /publish=BLOCK/);
     });
     await checks.check(`${client}: row 11: a look-alike of a guarded name is refused`, async () => {
-      await group(world, `/generic/build/${name("eleven")}$`, "ALLOW");
+      await world.domain.group(name("eleven"), { PUBLISH: "ALLOW" });
       await refuses(version(name("eleven").toUpperCase()), /weak association/);
       succeeded(await publish(version(name("eleven"))));
     });
     await checks.check(`${client}: row 12: settings hold before the package exists`, async () => {
-      await origin(world, name("twelve"), "BLOCK", "BLOCK");
+      await world.domain.origin(R, name("twelve"), "BLOCK", "BLOCK");
       await refuses(version(name("twelve")), /publish=BLOCK/);
-      assert.equal(await settings(world, name("twelve")), "BLOCK/BLOCK");
+      assert.equal(await world.domain.settings(R, name("twelve")), "BLOCK/BLOCK");
     });
     await checks.check(`${client}: row 14: deleting every version leaves the settings`, async () => {
       succeeded(await publish(version(name("fourteen"))));
-      await origin(world, name("fourteen"), "ALLOW", "ALLOW");
-      await world.domain.client.send(
-        new DeletePackageVersionsCommand({ ...packageOf(world, name("fourteen")), versions: ["1.0"] }),
-      );
+      await world.domain.origin(R, name("fourteen"), "ALLOW", "ALLOW");
+      await world.domain.remove(R, name("fourteen"), ["1.0"]);
       succeeded(await publish(version(name("fourteen"))));
-      assert.equal(await settings(world, name("fourteen")), "ALLOW/ALLOW");
+      assert.equal(await world.domain.settings(R, name("fourteen")), "ALLOW/ALLOW");
     });
     await checks.check(
       `${client}: 4.6.3: an upstream's package is never shown or served, and its number is no conflict`,
       async () => {
         const name463 = name("upstream");
         succeeded(await publish(version(name463, "1.0", U)));
-        await origin(world, name463, "ALLOW", "ALLOW");
+        await world.domain.origin(R, name463, "ALLOW", "ALLOW");
         await isAbsent(world, version(name463));
         failedSaying(
           await world.aws("describe-package-version", ...coordinates(world, version(name463))),
@@ -276,30 +266,6 @@ async function isAbsent(world: World, { repository, name, version: number }: Ver
     assert.equal(await world.status(world.url(repository, "build", ...parts)), 404, parts.join("/"));
   const { stdout } = succeeded(await world.curl("-H", "accept: text/plain", world.url(repository)));
   assert.ok(!stdout.split("\n").includes(`build/${name}`));
-}
-
-const packageOf = ({ domain }: World, name: string) =>
-  ({ domain: domain.name, repository: R, format: "generic", namespace: "build", package: name }) as const;
-
-async function origin(world: World, name: string, publish: Setting, upstream: Setting): Promise<void> {
-  const restrictions = { publish, upstream };
-  await world.domain.client.send(
-    new PutPackageOriginConfigurationCommand({ ...packageOf(world, name), restrictions }),
-  );
-}
-
-async function settings(world: World, name: string): Promise<string> {
-  const answer = await world.domain.client.send(new DescribePackageCommand(packageOf(world, name)));
-  const found = answer.package?.originConfiguration?.restrictions;
-  return `${found?.publish}/${found?.upstream}`;
-}
-
-async function group({ domain }: World, packageGroup: string, PUBLISH: Setting): Promise<void> {
-  const of = { domain: domain.name, packageGroup };
-  await domain.client.send(new CreatePackageGroupCommand(of));
-  await domain.client.send(
-    new UpdatePackageGroupOriginConfigurationCommand({ ...of, restrictions: { PUBLISH } }),
-  );
 }
 
 const LARGE_BYTES = 300_000_000;

@@ -39,7 +39,7 @@ export interface World {
 }
 
 export async function build(stage: Stage, target: Target): Promise<World> {
-  const domain = await createDomain(target);
+  const domain = await createDomain(target, "generic", "build");
   await domain.createRepository({ name: U });
   await domain.createRepository({ name: R, upstreams: [U] });
   const folder = join(stage.folder, "work");

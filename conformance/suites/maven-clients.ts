@@ -14,7 +14,7 @@ import {
   projectOf,
   systemMaven,
 } from "../clients/maven.ts";
-import { GROUP, listed, mavenRegistry, request, settings, statuses } from "../maven-world.ts";
+import { GROUP, listed, request, statuses } from "../maven-world.ts";
 import { writeFiles } from "../packages.ts";
 import { failedSaying, freePort, succeeded } from "../processes.ts";
 import type { Server } from "../server.ts";
@@ -34,10 +34,10 @@ interface World {
 
 export async function mavenClients(stage: Stage): Promise<void> {
   const server = await stage.server("server");
-  const domain = await createDomain(server);
+  const domain = await createDomain(server, "maven", GROUP);
   await domain.createRepository({ name: CENTRAL, connection: CONNECTION });
   await domain.createRepository({ name: APP, upstreams: [CENTRAL] });
-  const world: World = { stage, domain, server, app: await mavenRegistry(domain, APP) };
+  const world: World = { stage, domain, server, app: await domain.registry(APP) };
   const { checks, folder } = stage;
   const trouble = await publicTrouble(world);
   if (trouble !== undefined) return checks.skip("everything that needs Maven's plugins", trouble);
@@ -105,7 +105,7 @@ async function deploys({ stage, domain, app }: World, maven: Maven): Promise<voi
     async () => {
       succeeded(await deploy("1.0"));
       assert.deepEqual(await statuses(domain, APP, name), { "1.0": "Published" });
-      assert.equal(await settings(domain, APP, name), "ALLOW/BLOCK");
+      assert.equal(await domain.settings(APP, name), "ALLOW/BLOCK");
       succeeded(await deploy("1.1"));
       assert.deepEqual(await listed(app, name), ["1.0", "1.1"]);
     },
@@ -182,7 +182,7 @@ async function publicSideDown({ stage, domain, server }: World, maven: Maven): P
   const nobody = `http://127.0.0.1:${await freePort()}/`;
   const port = Number(new URL(server.endpoint).port);
   await stage.server("server", { port, flags: ["--upstream", `${CONNECTION}=${nobody}`] });
-  const app = await mavenRegistry(domain, APP);
+  const app = await domain.registry(APP);
   const { checks, folder } = stage;
   await checks.check(
     "with the public side down, what is retained still builds, from an empty local repository",

@@ -2,20 +2,15 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DeletePackageVersionsCommand } from "@aws-sdk/client-codeartifact";
 import { createDomain, type Domain } from "../api.ts";
 import type { Registry } from "../clients/client.ts";
 import { deployFile, getArtifact, type Maven } from "../clients/maven.ts";
 import {
   GROUP,
   getJar,
-  group,
   listed,
-  mavenRegistry,
   type PublicMaven,
   putRelease,
-  setOrigin,
-  settings,
   startPublicMaven,
   statuses,
 } from "../maven-world.ts";
@@ -43,7 +38,7 @@ export async function mavenMatrix(stage: Stage, maven: Maven): Promise<void> {
     const server = await stage.server("matrix", {
       flags: ["--upstream", `public:maven-central=${P.url}`, "--upstream-freshness-ms", "0"],
     });
-    const domain = await createDomain(server);
+    const domain = await createDomain(server, "maven", GROUP);
     await domain.createRepository({ name: U, connection: "public:maven-central" });
     await domain.createRepository({ name: R, upstreams: [U] });
     await domain.createRepository({ name: R2, upstreams: [U] });
@@ -59,7 +54,7 @@ export async function mavenMatrix(stage: Stage, maven: Maven): Promise<void> {
 
 async function openWorld(stage: Stage, domain: Domain, P: PublicMaven, maven: Maven): Promise<World> {
   const registries = new Map<string, Registry>();
-  for (const name of [U, R, R2]) registries.set(name, await mavenRegistry(domain, name));
+  for (const name of [U, R, R2]) registries.set(name, await domain.registry(name));
   const at = (name: string) => registries.get(name) as Registry;
   const jar = join(maven.folder, "matrix.jar");
   writeFileSync(jar, "a jar of the matrix");
@@ -89,7 +84,7 @@ async function arrivals({ stage, domain, P, at, publish, install }: World): Prom
   const { checks } = stage;
   await checks.check("row 1: what mvn deploys first is ours: ALLOW/BLOCK", async () => {
     succeeded(await publish(R, "row-one", "1.0"));
-    assert.equal(await settings(domain, R, "row-one"), "ALLOW/BLOCK");
+    assert.equal(await domain.settings(R, "row-one"), "ALLOW/BLOCK");
   });
   await checks.check("row 2: P's version of our name is neither listed nor installed", async () => {
     P.publish("row-one", "9.9");
@@ -103,7 +98,7 @@ async function arrivals({ stage, domain, P, at, publish, install }: World): Prom
     async () => {
       P.publish("row-three", "1.0");
       succeeded(await install(R, "row-three", "1.0"));
-      for (const name of [U, R]) assert.equal(await settings(domain, name, "row-three"), "BLOCK/ALLOW", name);
+      for (const name of [U, R]) assert.equal(await domain.settings(name, "row-three"), "BLOCK/ALLOW", name);
       failedSaying(await publish(R, "row-three", "2.0"), /403/, /publish=BLOCK/, new RegExp(R));
     },
   );
@@ -111,7 +106,7 @@ async function arrivals({ stage, domain, P, at, publish, install }: World): Prom
     "row 4: ALLOW/ALLOW refuses a version that P has with 409, and takes another",
     async () => {
       P.publish("row-four", "1.0");
-      await setOrigin(domain, R, "row-four", "ALLOW", "ALLOW");
+      await domain.origin(R, "row-four", "ALLOW", "ALLOW");
       failedSaying(await publish(R, "row-four", "1.0"), /409/, /public:maven-central/);
       succeeded(await publish(R, "row-four", "1.1"));
       assert.deepEqual(await listed(at(R), "row-four"), ["1.0", "1.1"]);
@@ -119,7 +114,7 @@ async function arrivals({ stage, domain, P, at, publish, install }: World): Prom
   );
   await checks.check("row 5: ALLOW/BLOCK takes a version that P has, and serves ours", async () => {
     P.publish("row-five", "1.0");
-    await setOrigin(domain, R, "row-five", "ALLOW", "BLOCK");
+    await domain.origin(R, "row-five", "ALLOW", "BLOCK");
     assert.ok((await putRelease(at(R), "row-five", "1.0", "ours")).status < 300);
     assert.equal((await getJar(at(R), "row-five", "1.0")).text, "ours");
   });
@@ -128,18 +123,18 @@ async function arrivals({ stage, domain, P, at, publish, install }: World): Prom
 async function refusals({ stage, domain, P, at, publish, install }: World): Promise<void> {
   const { checks } = stage;
   await checks.check("row 9: BLOCK/ALLOW refuses a deploy", async () => {
-    await setOrigin(domain, R, "row-nine", "BLOCK", "ALLOW");
+    await domain.origin(R, "row-nine", "BLOCK", "ALLOW");
     failedSaying(await publish(R, "row-nine", "1.0"), /403/, /publish=BLOCK/);
     assert.deepEqual(await statuses(domain, R, "row-nine"), {});
   });
   await checks.check("row 12: BLOCK/BLOCK on an absent package refuses a deploy and an install", async () => {
     P.publish("row-twelve", "1.0");
-    await setOrigin(domain, R, "row-twelve", "BLOCK", "BLOCK");
+    await domain.origin(R, "row-twelve", "BLOCK", "BLOCK");
     assert.equal((await putRelease(at(R), "row-twelve", "2.0")).status, 403);
     failedSaying(await install(R, "row-twelve", "1.0"), /row-twelve/);
     isHidden(await getJar(at(R), "row-twelve", "1.0"), /upstream=BLOCK/);
     assert.deepEqual(await statuses(domain, R, "row-twelve"), {});
-    assert.equal(await settings(domain, R, "row-twelve"), "BLOCK/BLOCK");
+    assert.equal(await domain.settings(R, "row-twelve"), "BLOCK/BLOCK");
   });
 }
 
@@ -147,14 +142,14 @@ async function groups({ stage, domain, P, at, publish, install }: World): Promis
   const { checks } = stage;
   await checks.check("row 6: a group that blocks P leaves ALLOW/ALLOW, and P stays invisible", async () => {
     P.publish("row-six", "9.9");
-    await group(domain, "row-six", { EXTERNAL_UPSTREAM: "BLOCK" });
+    await domain.group("row-six", { EXTERNAL_UPSTREAM: "BLOCK" });
     assert.ok((await putRelease(at(R), "row-six", "1.0")).status < 300);
-    assert.equal(await settings(domain, R, "row-six"), "ALLOW/ALLOW");
+    assert.equal(await domain.settings(R, "row-six"), "ALLOW/ALLOW");
     assert.deepEqual(await listed(at(R), "row-six"), ["1.0"]);
     isHidden(await getJar(at(R), "row-six", "9.9"), /EXTERNAL_UPSTREAM/);
   });
   await checks.check("row 7: a group that blocks publishing refuses a deploy", async () => {
-    await group(domain, "row-seven", { PUBLISH: "BLOCK" });
+    await domain.group("row-seven", { PUBLISH: "BLOCK" });
     failedSaying(await publish(R, "row-seven", "1.0"), /403/, /PUBLISH/);
   });
   await checks.check(
@@ -162,8 +157,7 @@ async function groups({ stage, domain, P, at, publish, install }: World): Promis
     async () => {
       P.publish("row-eight", "1.0");
       const specific = "ALLOW_SPECIFIC_REPOSITORIES" as const;
-      await group(
-        domain,
+      await domain.group(
         "row-eight",
         { EXTERNAL_UPSTREAM: specific, INTERNAL_UPSTREAM: specific },
         { EXTERNAL_UPSTREAM: U, INTERNAL_UPSTREAM: R },
@@ -179,7 +173,7 @@ async function groups({ stage, domain, P, at, publish, install }: World): Promis
       await putRelease(at(U), "row-ten", "1.0");
       await getJar(at(R), "row-ten", "1.0");
       await putRelease(at(U), "row-ten", "2.0");
-      await group(domain, "row-ten", { INTERNAL_UPSTREAM: "BLOCK" });
+      await domain.group("row-ten", { INTERNAL_UPSTREAM: "BLOCK" });
       isHidden(await getJar(at(R), "row-ten", "2.0"), /INTERNAL_UPSTREAM/);
       assert.equal((await getJar(at(R), "row-ten", "1.0")).status, 200);
     },
@@ -187,7 +181,7 @@ async function groups({ stage, domain, P, at, publish, install }: World): Promis
   await checks.check(
     "row 11: a name that only looks like a guarded one is refused on both ways",
     async () => {
-      await group(domain, "row_eleven", {});
+      await domain.group("row_eleven", {});
       P.publish("row.eleven", "1.0");
       assert.equal((await putRelease(at(R), "row.eleven", "2.0")).status, 403);
       assert.equal((await getJar(at(R), "row.eleven", "1.0")).status, 404);
@@ -203,7 +197,7 @@ async function survival({ stage, domain, P, at, install }: World): Promise<void>
       P.publish("row-thirteen", "1.0");
       P.publish("row-thirteen", "2.0");
       succeeded(await install(R, "row-thirteen", "1.0"));
-      await setOrigin(domain, R, "row-thirteen", "BLOCK", "BLOCK");
+      await domain.origin(R, "row-thirteen", "BLOCK", "BLOCK");
       assert.deepEqual(await listed(at(R), "row-thirteen"), ["1.0"]);
       assert.equal((await getJar(at(R), "row-thirteen", "1.0")).status, 200);
       isHidden(await getJar(at(R), "row-thirteen", "2.0"), /upstream=BLOCK/);
@@ -211,18 +205,9 @@ async function survival({ stage, domain, P, at, install }: World): Promise<void>
   );
   await checks.check("row 14: deleting every version leaves the settings", async () => {
     await putRelease(at(R), "row-fourteen", "1.0");
-    const before = await settings(domain, R, "row-fourteen");
-    await domain.client.send(
-      new DeletePackageVersionsCommand({
-        domain: domain.name,
-        repository: R,
-        format: "maven",
-        namespace: GROUP,
-        package: "row-fourteen",
-        versions: ["1.0"],
-      }),
-    );
+    const before = await domain.settings(R, "row-fourteen");
+    await domain.remove(R, "row-fourteen", ["1.0"]);
     assert.ok((await putRelease(at(R), "row-fourteen", "1.0")).status < 300);
-    assert.equal(await settings(domain, R, "row-fourteen"), before);
+    assert.equal(await domain.settings(R, "row-fourteen"), before);
   });
 }

@@ -1,11 +1,7 @@
 // NuGet with the real nuget.exe: pack, push, install, search, delete, restore, a public feed, refusals, and the matrix of spec 2.8.
 import assert from "node:assert/strict";
 import { copyFileSync } from "node:fs";
-import {
-  CreatePackageGroupCommand,
-  UpdatePackageGroupOriginConfigurationCommand,
-  UpdatePackageVersionsStatusCommand,
-} from "@aws-sdk/client-codeartifact";
+import { UpdatePackageVersionsStatusCommand } from "@aws-sdk/client-codeartifact";
 import { failedSaying, succeeded } from "../processes.ts";
 import type { Stage } from "../suite.ts";
 import { build, R, R2, U, type World } from "./nuget-world.ts";
@@ -75,25 +71,6 @@ async function commands(world: World): Promise<void> {
 async function matrix(world: World): Promise<void> {
   const { stage, domain, push, build: make, install, restore, listed, publicly, fetch } = world;
   const { checks } = stage;
-  const group = async (
-    id: string,
-    restrictions: Record<string, string>,
-    allowed: readonly (readonly [string, string])[] = [],
-  ) => {
-    const packageGroup = `/nuget//${id.toLowerCase()}$`;
-    await domain.client.send(new CreatePackageGroupCommand({ domain: domain.name, packageGroup }));
-    await domain.client.send(
-      new UpdatePackageGroupOriginConfigurationCommand({
-        domain: domain.name,
-        packageGroup,
-        restrictions,
-        addAllowedRepositories: allowed.map(([originRestrictionType, repositoryName]) => ({
-          originRestrictionType,
-          repositoryName,
-        })) as never,
-      }),
-    );
-  };
   await checks.check(
     "rows 1 and 2: what is pushed first is ours, and P's version of it stays invisible",
     async () => {
@@ -130,19 +107,23 @@ async function matrix(world: World): Promise<void> {
   });
   await checks.check("rows 6, 7, 8 and 10: a group closes a way in, or opens it to some", async () => {
     for (const id of ["Row.Six", "Row.Eight"]) publicly(id, "9.9.9");
-    await group("Row.Six", { EXTERNAL_UPSTREAM: "BLOCK" });
-    await group("Row.Seven", { PUBLISH: "BLOCK" });
+    await domain.group("row.six", { EXTERNAL_UPSTREAM: "BLOCK" });
+    await domain.group("row.seven", { PUBLISH: "BLOCK" });
     const some = "ALLOW_SPECIFIC_REPOSITORIES";
-    await group("Row.Eight", { EXTERNAL_UPSTREAM: some, INTERNAL_UPSTREAM: some }, [
-      ["EXTERNAL_UPSTREAM", U],
-      ["INTERNAL_UPSTREAM", R],
-    ]);
+    await domain.group(
+      "row.eight",
+      { EXTERNAL_UPSTREAM: some, INTERNAL_UPSTREAM: some },
+      {
+        EXTERNAL_UPSTREAM: U,
+        INTERNAL_UPSTREAM: R,
+      },
+    );
     succeeded(await push(R, make("Row.Six", "1.0.0")));
     assert.equal(await domain.settings(R, "row.six"), "ALLOW/ALLOW");
     assert.deepEqual(await listed(R, "Row.Six"), ["1.0.0"]);
     failedSaying(await push(R, make("Row.Seven", "1.0.0")), /\/nuget\/\/row\.seven\$/);
     succeeded(await push(U, make("Row.Ten", "1.0.0")));
-    await group("Row.Ten", { INTERNAL_UPSTREAM: "BLOCK" });
+    await domain.group("row.ten", { INTERNAL_UPSTREAM: "BLOCK" });
     const { result, folders } = await restore(R, { "Row.Six": "1.0.0", "Row.Eight": "9.9.9" });
     succeeded(result);
     assert.equal(folders.length, 2);
@@ -165,9 +146,7 @@ async function matrix(world: World): Promise<void> {
     assert.deepEqual(await listed(R, "Row.Thirteen"), ["1.0.0"]);
   });
   await checks.check("row 11: a name that only looks like a guarded one goes nowhere", async () => {
-    await domain.client.send(
-      new CreatePackageGroupCommand({ domain: domain.name, packageGroup: "/nuget//acme.client$" }),
-    );
+    await domain.group("acme.client", {});
     publicly("Acme_Client", "1.0.0");
     failedSaying((await install(R, "Acme_Client")).result, /Acme_Client/);
     failedSaying(await push(R, make("Acme-Client", "1.0.0")), /weak association|only looks like/);

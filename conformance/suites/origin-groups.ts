@@ -1,18 +1,9 @@
 // The rows of spec 2.8 that package groups decide, end to end through npm; each row has a group of its own name.
 import assert from "node:assert/strict";
-import {
-  CreatePackageGroupCommand,
-  DeletePackageGroupCommand,
-  type PackageGroupOriginRestrictionMode,
-  type PackageGroupOriginRestrictionType,
-  UpdatePackageGroupOriginConfigurationCommand,
-} from "@aws-sdk/client-codeartifact";
-import type { Domain } from "../api.ts";
+import { DeletePackageGroupCommand } from "@aws-sdk/client-codeartifact";
+import { packageKey, patternOf } from "../api.ts";
 import { failedSaying, succeeded } from "../processes.ts";
 import { isHidden, R, R2, U, type World } from "./origin-world.ts";
-
-type Modes = Partial<Record<PackageGroupOriginRestrictionType, PackageGroupOriginRestrictionMode>>;
-type Lists = Partial<Record<PackageGroupOriginRestrictionType, string>>;
 
 export async function groupRows(world: World): Promise<void> {
   await publishing(world);
@@ -21,40 +12,13 @@ export async function groupRows(world: World): Promise<void> {
   await lookAlikes(world);
 }
 
-const patternOf = (name: string) => `/npm//${name}$`;
-
-/** Modes of the group of one name; it is made where it is not there yet. `lists`: one repository to add for a way in. */
-async function guard(
-  { client, name: domain }: Domain,
-  name: string,
-  modes: Modes,
-  lists: Lists = {},
-): Promise<void> {
-  const packageGroup = patternOf(name);
-  await client.send(new CreatePackageGroupCommand({ domain, packageGroup })).catch((error: Error) => {
-    if (error.name !== "ConflictException") throw error;
-  });
-  const addAllowedRepositories = Object.entries(lists).map(([type, repositoryName]) => ({
-    originRestrictionType: type as PackageGroupOriginRestrictionType,
-    repositoryName,
-  }));
-  await client.send(
-    new UpdatePackageGroupOriginConfigurationCommand({
-      domain,
-      packageGroup,
-      restrictions: modes,
-      addAllowedRepositories,
-    }),
-  );
-}
-
 async function publishing({ stage, domain, P, publish, listed, tarball }: World): Promise<void> {
   const { checks } = stage;
   await checks.check(
     "row 6: a group that blocks P lets us publish, ALLOW/ALLOW, and P stays invisible",
     async () => {
       await P.publish({ name: "row-six", version: "9.9.9" });
-      await guard(domain, "row-six", { EXTERNAL_UPSTREAM: "BLOCK" });
+      await domain.group("row-six", { EXTERNAL_UPSTREAM: "BLOCK" });
       succeeded(await publish(R, "row-six", "1.0.0"));
       assert.equal(await domain.settings(R, "row-six"), "ALLOW/ALLOW");
       assert.deepEqual(await listed(R, "row-six"), ["1.0.0"]);
@@ -64,16 +28,16 @@ async function publishing({ stage, domain, P, publish, listed, tarball }: World)
   await checks.check(
     "row 6, beside it: opening the group shows P at once, closing it hides P at once",
     async () => {
-      await guard(domain, "row-six", { EXTERNAL_UPSTREAM: "INHERIT" });
+      await domain.group("row-six", { EXTERNAL_UPSTREAM: "INHERIT" });
       assert.deepEqual(await listed(R, "row-six"), ["1.0.0", "9.9.9"]);
-      await guard(domain, "row-six", { EXTERNAL_UPSTREAM: "BLOCK" });
+      await domain.group("row-six", { EXTERNAL_UPSTREAM: "BLOCK" });
       assert.deepEqual(await listed(R, "row-six"), ["1.0.0"]);
     },
   );
   await checks.check(
     "row 7: a group that blocks publishing refuses, naming itself and the call",
     async () => {
-      await guard(domain, "row-seven", { PUBLISH: "BLOCK" });
+      await domain.group("row-seven", { PUBLISH: "BLOCK" });
       const result = await publish(R, "row-seven", "1.0.0");
       failedSaying(result, /E403/, /row-seven\$ has PUBLISH=BLOCK/, /UpdatePackageGroupOriginConfiguration/);
       assert.deepEqual(await domain.versions(R, "row-seven"), []);
@@ -90,8 +54,7 @@ async function lists({ stage, domain, P, install, listed, tarball }: World): Pro
       await P.publish({ name, version: "1.0.0" });
       await domain.origin(R, name, "ALLOW", "ALLOW");
       const specific = "ALLOW_SPECIFIC_REPOSITORIES";
-      await guard(
-        domain,
+      await domain.group(
         name,
         { EXTERNAL_UPSTREAM: specific, INTERNAL_UPSTREAM: specific },
         { EXTERNAL_UPSTREAM: U, INTERNAL_UPSTREAM: R },
@@ -115,7 +78,7 @@ async function entering({ stage, domain, publish, install, listed, tarball }: Wo
       succeeded(await install(R, `${name}@1.0.0`));
       succeeded(await publish(U, name, "2.0.0"));
       assert.deepEqual(await listed(R, name), ["1.0.0", "2.0.0"]);
-      await guard(domain, name, { INTERNAL_UPSTREAM: "BLOCK" });
+      await domain.group(name, { INTERNAL_UPSTREAM: "BLOCK" });
       assert.deepEqual(await listed(R, name), ["1.0.0"]);
       await isHidden(await tarball(R, name, "2.0.0"), /INTERNAL_UPSTREAM=BLOCK/);
       succeeded(await install(R, `${name}@1.0.0`));
@@ -127,7 +90,7 @@ async function entering({ stage, domain, publish, install, listed, tarball }: Wo
 async function lookAlikes({ stage, domain, P, publish, install, listed, tarball }: World): Promise<void> {
   const { checks } = stage;
   await checks.check("row 11: a look-alike of a guarded name is neither published nor taken in", async () => {
-    await guard(domain, "row-eleven", { PUBLISH: "ALLOW" });
+    await domain.group("row-eleven", { PUBLISH: "ALLOW" });
     succeeded(await publish(R, "row-eleven", "1.0.0"));
     for (const name of ["row.eleven", "row_eleven", "row-e1even"]) {
       await P.publish({ name, version: "1.0.0" });
@@ -141,13 +104,13 @@ async function lookAlikes({ stage, domain, P, publish, install, listed, tarball 
   await checks.check(
     "row 11, beside it: a group of its own frees the name, and deleting that binds it again",
     async () => {
-      await guard(domain, "row.eleven", {});
+      await domain.group("row.eleven", {});
       succeeded(await install(R, "row.eleven@1.0.0"));
       await P.publish({ name: "row.eleven", version: "2.0.0" });
       assert.deepEqual(await listed(R, "row.eleven"), ["1.0.0", "2.0.0"]);
       const { client, name } = domain;
       await client.send(
-        new DeletePackageGroupCommand({ domain: name, packageGroup: patternOf("row.eleven") }),
+        new DeletePackageGroupCommand({ domain: name, packageGroup: patternOf(packageKey("row.eleven")) }),
       );
       assert.deepEqual(await listed(R, "row.eleven"), ["1.0.0"]);
     },

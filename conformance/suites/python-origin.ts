@@ -2,14 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  CreatePackageGroupCommand,
-  DeletePackageVersionsCommand,
-  type PackageGroupOriginRestrictionMode,
-  type PackageGroupOriginRestrictionType,
-  UpdatePackageGroupOriginConfigurationCommand,
-} from "@aws-sdk/client-codeartifact";
-import { createDomain, type Domain, packageKey } from "../api.ts";
+import { createDomain, type Domain } from "../api.ts";
 import { indexUrl, openPlace, type PythonPlace, twine } from "../clients/python-tools.ts";
 import { failedSaying, type Result, succeeded } from "../processes.ts";
 import { makeWheel, type StaticIndex, startStaticIndex } from "../python-packages.ts";
@@ -154,8 +147,7 @@ async function reachableVersions({ stage, domain, P, publish, install, listed }:
       P.publish("row-eight", "1.0");
       await domain.origin(R, "row-eight", "ALLOW", "ALLOW");
       const specific = "ALLOW_SPECIFIC_REPOSITORIES";
-      await guard(
-        domain,
+      await domain.group(
         "row-eight",
         { EXTERNAL_UPSTREAM: specific, INTERNAL_UPSTREAM: specific },
         { EXTERNAL_UPSTREAM: U, INTERNAL_UPSTREAM: R },
@@ -203,7 +195,7 @@ async function blocking({ stage, domain, P, publish, install, listed, file }: Wo
       succeeded(await install(R, "row-ten==1.0"));
       succeeded(await publish(U, "row-ten", "2.0"));
       assert.deepEqual(await listed(R, "row-ten"), ["1.0", "2.0"]);
-      await guard(domain, "row-ten", { INTERNAL_UPSTREAM: "BLOCK" });
+      await domain.group("row-ten", { INTERNAL_UPSTREAM: "BLOCK" });
       assert.deepEqual(await listed(R, "row-ten"), ["1.0"]);
       await isHidden(await file(R, "row-ten", "2.0"), /INTERNAL_UPSTREAM=BLOCK/);
       succeeded(await install(R, "row-ten==1.0"));
@@ -222,8 +214,7 @@ async function blocking({ stage, domain, P, publish, install, listed, file }: Wo
   await checks.check("row 14: settings outlive the deletion of every version", async () => {
     succeeded(await publish(R, "row-fourteen", "1.0"));
     await domain.origin(R, "row-fourteen", "ALLOW", "ALLOW");
-    const coordinates = { domain: domain.name, repository: R, ...packageKey("row-fourteen", "pypi") };
-    await domain.client.send(new DeletePackageVersionsCommand({ ...coordinates, versions: ["1.0"] }));
+    await domain.remove(R, "row-fourteen", ["1.0"]);
     assert.deepEqual(await domain.versions(R, "row-fourteen"), []);
     succeeded(await publish(R, "row-fourteen", "1.0"));
     assert.equal(await domain.settings(R, "row-fourteen"), "ALLOW/ALLOW");
@@ -236,7 +227,7 @@ async function groups({ stage, domain, P, publish, install, listed, file }: Worl
     "row 6: a group that blocks P lets us publish, ALLOW/ALLOW, and P stays invisible",
     async () => {
       P.publish("row-six", "9.9");
-      await guard(domain, "row-six", { EXTERNAL_UPSTREAM: "BLOCK" });
+      await domain.group("row-six", { EXTERNAL_UPSTREAM: "BLOCK" });
       succeeded(await publish(R, "row-six", "1.0"));
       assert.equal(await domain.settings(R, "row-six"), "ALLOW/ALLOW");
       assert.deepEqual(await listed(R, "row-six"), ["1.0"]);
@@ -246,7 +237,7 @@ async function groups({ stage, domain, P, publish, install, listed, file }: Worl
   await checks.check(
     "row 7: a group that blocks publishing refuses, naming itself and the call",
     async () => {
-      await guard(domain, "row-seven", { PUBLISH: "BLOCK" });
+      await domain.group("row-seven", { PUBLISH: "BLOCK" });
       failedSaying(
         await publish(R, "row-seven", "1.0"),
         /403/,
@@ -257,7 +248,7 @@ async function groups({ stage, domain, P, publish, install, listed, file }: Worl
     },
   );
   await checks.check("row 11: a look-alike of a guarded name is neither published nor taken in", async () => {
-    await guard(domain, "row-eleven", { PUBLISH: "ALLOW" });
+    await domain.group("row-eleven", { PUBLISH: "ALLOW" });
     succeeded(await publish(R, "row-eleven", "1.0"));
     // Other separators are the same name in Python; other letters that look alike are not.
     const name = "row-e1even";
@@ -267,30 +258,4 @@ async function groups({ stage, domain, P, publish, install, listed, file }: Worl
     await isHidden(await file(R, name, "1.0"), /weak association/);
     assert.equal(await domain.settings(U, name), undefined);
   });
-}
-
-type Modes = Partial<Record<PackageGroupOriginRestrictionType, PackageGroupOriginRestrictionMode>>;
-type Lists = Partial<Record<PackageGroupOriginRestrictionType, string>>;
-
-/** A group for one name, with these modes; `lists`: one repository to add for a way in. */
-async function guard(
-  { client, name: domain }: Domain,
-  name: string,
-  modes: Modes,
-  lists: Lists = {},
-): Promise<void> {
-  const packageGroup = `/pypi//${name}$`;
-  await client.send(new CreatePackageGroupCommand({ domain, packageGroup }));
-  const addAllowedRepositories = Object.entries(lists).map(([type, repositoryName]) => ({
-    originRestrictionType: type as PackageGroupOriginRestrictionType,
-    repositoryName,
-  }));
-  await client.send(
-    new UpdatePackageGroupOriginConfigurationCommand({
-      domain,
-      packageGroup,
-      restrictions: modes,
-      addAllowedRepositories,
-    }),
-  );
 }

@@ -2,14 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  CreatePackageGroupCommand,
-  DeletePackageVersionsCommand,
-  type PackageGroupOriginRestrictionMode as OriginRestrictionMode,
-  type PackageGroupOriginRestrictionType as OriginRestrictionType,
-  UpdatePackageGroupOriginConfigurationCommand,
-  UpdatePackageVersionsStatusCommand,
-} from "@aws-sdk/client-codeartifact";
+import { UpdatePackageVersionsStatusCommand } from "@aws-sdk/client-codeartifact";
 import { failedSaying, succeeded } from "../processes.ts";
 import type { Stage } from "../suite.ts";
 import { build, R, R2, U, type World } from "./ruby-world.ts";
@@ -115,25 +108,6 @@ async function bundler({ stage, build: make, push, bundle, url, domain }: World)
 async function matrix(world: World): Promise<void> {
   const { stage, domain, build: make, push, install, listed, publicly, fetch } = world;
   const { checks } = stage;
-  const group = async (
-    name: string,
-    restrictions: Partial<Record<OriginRestrictionType, OriginRestrictionMode>>,
-    allowed: readonly (readonly [string, string])[] = [],
-  ) => {
-    const packageGroup = `/ruby//${name}$`;
-    await domain.client.send(new CreatePackageGroupCommand({ domain: domain.name, packageGroup }));
-    await domain.client.send(
-      new UpdatePackageGroupOriginConfigurationCommand({
-        domain: domain.name,
-        packageGroup,
-        restrictions,
-        addAllowedRepositories: allowed.map(([originRestrictionType, repositoryName]) => ({
-          originRestrictionType,
-          repositoryName,
-        })) as never,
-      }),
-    );
-  };
   await checks.check(
     "rows 1 and 2: what is pushed first is ours, and P's version of it stays invisible",
     async () => {
@@ -174,21 +148,18 @@ async function matrix(world: World): Promise<void> {
     "rows 6 and 8: a group closes the outside, or opens it to named repositories",
     async () => {
       await publicly("row-six", "9.9.9");
-      await group("row-six", { EXTERNAL_UPSTREAM: "BLOCK" });
+      await domain.group("row-six", { EXTERNAL_UPSTREAM: "BLOCK" });
       succeeded(await push(R, await make("row-six", "1.0.0")));
       assert.equal(await domain.settings(R, "row-six"), "ALLOW/ALLOW");
       assert.deepEqual(await listed(R, "row-six"), ["1.0.0"]);
       await publicly("row-eight", "1.0.0");
-      await group(
+      await domain.group(
         "row-eight",
         {
           EXTERNAL_UPSTREAM: "ALLOW_SPECIFIC_REPOSITORIES",
           INTERNAL_UPSTREAM: "ALLOW_SPECIFIC_REPOSITORIES",
         },
-        [
-          ["EXTERNAL_UPSTREAM", U],
-          ["INTERNAL_UPSTREAM", R],
-        ],
+        { EXTERNAL_UPSTREAM: U, INTERNAL_UPSTREAM: R },
       );
       succeeded(await install(R, "row-eight"));
       assert.deepEqual(await listed(R2, "row-eight"), []);
@@ -196,7 +167,7 @@ async function matrix(world: World): Promise<void> {
     },
   );
   await checks.check("row 7: a group closes publishing", async () => {
-    await group("row-seven", { PUBLISH: "BLOCK" });
+    await domain.group("row-seven", { PUBLISH: "BLOCK" });
     assert.match((await push(R, await make("row-seven", "1.0.0"))).output, /PUBLISH=BLOCK/);
     assert.deepEqual(await listed(R, "row-seven"), []);
   });
@@ -206,22 +177,14 @@ async function matrix(world: World): Promise<void> {
       for (const version of ["1.0.0", "2.0.0"]) succeeded(await push(U, await make("row-ten", version)));
       await domain.origin(R, "row-ten", "ALLOW", "ALLOW");
       succeeded(await install(R, "row-ten", "-v", "1.0.0"));
-      await group("row-ten", { INTERNAL_UPSTREAM: "BLOCK" });
+      await domain.group("row-ten", { INTERNAL_UPSTREAM: "BLOCK" });
       succeeded(await install(R, "row-ten", "-v", "1.0.0"));
       failedSaying(await install(R, "row-ten", "-v", "2.0.0"), /Could not find a valid gem/);
     },
   );
   await checks.check("row 14: deleting every version leaves the settings", async () => {
     succeeded(await push(R, await make("row-fourteen", "1.0.0")));
-    await domain.client.send(
-      new DeletePackageVersionsCommand({
-        domain: domain.name,
-        repository: R,
-        format: "ruby",
-        package: "row-fourteen",
-        versions: ["1.0.0"],
-      }),
-    );
+    await domain.remove(R, "row-fourteen", ["1.0.0"]);
     assert.equal(await domain.settings(R, "row-fourteen"), "ALLOW/BLOCK");
     succeeded(await push(R, await make("row-fourteen", "1.0.0", 's.description = "again"')));
     assert.equal(await domain.settings(R, "row-fourteen"), "ALLOW/BLOCK");
@@ -239,9 +202,7 @@ async function matrix(world: World): Promise<void> {
     assert.deepEqual(await listed(R, "row-thirteen"), ["1.0.0"]);
   });
   await checks.check("row 11: a name that only looks like a guarded one goes nowhere", async () => {
-    await domain.client.send(
-      new CreatePackageGroupCommand({ domain: domain.name, packageGroup: "/ruby//acme-client$" }),
-    );
+    await domain.group("acme-client", {});
     await publicly("acme_client", "1.0.0");
     failedSaying(await install(R, "acme_client"), /Could not find a valid gem/);
     assert.match(
