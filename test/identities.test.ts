@@ -231,6 +231,11 @@ describe("users", () => {
     [["token", "create", "--domain", DOMAIN, "--repository", "nothing"], /no repository 'nothing'/],
     [["token", "create", "--domain", DOMAIN, "--actions", "write"], /'write' is no action/],
     [["token", "create", "--domain", DOMAIN, "--packages", "acme"], /'acme' is no pattern/],
+    [["token", "create", "--domain", DOMAIN, "--packages", "npm/@a/b/c"], /'npm\/@a\/b\/c' is no pattern/],
+    [
+      ["token", "create", "--domain", DOMAIN, "--packages", "pypi/Foo_*"],
+      /matches nothing: .*'pypi\/foo-\*'/,
+    ],
     [["token", "revoke", "nothing"], /no token 'nothing'/],
   ])("%j is refused in one line", async (args, message) => {
     const { code, stdout, stderr } = await run(...args);
@@ -388,6 +393,19 @@ describe("STS", () => {
     await expect(narrow.listRepositories({})).rejects.toMatchObject({
       message: expect.stringMatching(/no session policy/),
     });
+
+    const named = await policyFile("named", {
+      Statement: {
+        Effect: "Allow",
+        Principal: { AWS: `arn:aws:iam::${ACCOUNT}:user/deployer` },
+        Action: "sts:AssumeRole",
+        Condition: { StringEquals: { "sts:ExternalId": "for us", "sts:RoleSessionName": "run-7" } },
+      },
+    });
+    await runs("role", "update", "ci", "--trust", named);
+    for (const more of [{}, { ExternalId: "for you" }, { ExternalId: "for us", RoleSessionName: "run-8" }])
+      expect((await sts(deployer, { ...assume, ...more })).of("Code")).toBe("AccessDenied");
+    expect((await sts(deployer, { ...assume, ExternalId: "for us" })).status).toBe(200);
 
     await runs("role", "delete", "ci");
     await expect(client.listDomains({})).rejects.toMatchObject({ name: "UnrecognizedClientException" });

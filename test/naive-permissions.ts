@@ -56,8 +56,15 @@ function matches(
   if (named) {
     const all = [...ownNames(request), ...accountNames(request)];
     if (s.Principal !== undefined && !awsNames(s.Principal).some((name) => all.includes(name))) return false;
-    if (s.NotPrincipal !== undefined && awsNames(s.NotPrincipal).some((name) => all.includes(name)))
-      return false;
+    if (s.NotPrincipal !== undefined) {
+      const excepted = awsNames(s.NotPrincipal);
+      if (excepted.some((name) => ownNames(request).includes(name))) return false;
+      const single = excepted.some(
+        (name) => name.includes(`::${request.caller.account}:`) && !name.endsWith(":root"),
+      );
+      const byAccount = excepted.some((name) => accountNames(request).includes(name));
+      if (byAccount && !(s.Effect === "Deny" && single)) return false;
+    }
   }
   const withVariables = policy.Version === "2012-10-17";
   const texts = (value: string | readonly string[]) => (typeof value === "string" ? [value] : value);

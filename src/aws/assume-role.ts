@@ -5,6 +5,7 @@ import { Fault } from "../core/faults.ts";
 import type { Log } from "../core/log.ts";
 import { authorizeRequest } from "../core/permissions.ts";
 import { readPolicy } from "../core/policy-document.ts";
+import type { RequestFacts } from "../core/policy-text.ts";
 import { READY_POLICIES } from "../core/ready-policies.ts";
 import type { SessionCredentials } from "../identity/sessions.ts";
 import { beginSession } from "../identity/sessions.ts";
@@ -38,7 +39,7 @@ export async function assumeRole(deps: StsDeps, caller: Caller, input: URLSearch
   const name = sessionName(input);
   const seconds = durationSeconds(input.get("DurationSeconds"));
   const role = await findPrincipalRow(database.read, arn);
-  if (role?.kind !== "role" || !mayAssume(deps, caller, arn, role.account, readPolicy(role.trust ?? NOBODY)))
+  if (role?.kind !== "role" || !mayAssume(deps, caller, role, input))
     throw new Fault(
       "AccessDeniedException",
       `User: ${caller.arn} is not authorized to perform: sts:AssumeRole on resource: ${arn}`,
@@ -75,22 +76,18 @@ export function roleAnswer(role: PrincipalRow, name: string, session: SessionCre
 const NOBODY = '{"Statement":[]}';
 
 /** The role's trust policy must allow it always; the caller's own policies too, unless the trust policy names the caller at home. */
-function mayAssume(
-  deps: StsDeps,
-  caller: Caller,
-  arn: string,
-  account: string,
-  trust: PolicyDocument,
-): boolean {
+function mayAssume(deps: StsDeps, caller: Caller, role: PrincipalRow, input: URLSearchParams): boolean {
+  const { account } = role;
+  const trust = readPolicy(role.trust ?? NOBODY);
   const onRole = {
     ...trust,
     Statement: trust.Statement.map((statement) => ({ ...statement, Resource: "*" })),
   };
   const question = {
     action: "sts:AssumeRole",
-    resource: arn,
+    resource: role.arn,
     resourcePolicies: [onRole],
-    facts: requestFacts(caller, { region: deps.region, resourceAccount: account, now: deps.now() }),
+    facts: factsOf(deps, caller, account, input),
   };
   const anything = READY_POLICIES.get("administrator") as PolicyDocument;
   const { sessionPolicies: _, ...unlimited } = caller;
@@ -100,4 +97,16 @@ function mayAssume(
     homeAccounts: [],
   });
   return trusted.allowed && authorizeRequest({ ...question, caller, homeAccounts: [account] }).allowed;
+}
+
+/** Besides what every request says: the two that trust policies ask for. */
+function factsOf(deps: StsDeps, caller: Caller, account: string, input: URLSearchParams): RequestFacts {
+  const facts = new Map(
+    requestFacts(caller, { region: deps.region, resourceAccount: account, now: deps.now() }),
+  );
+  for (const name of ["RoleSessionName", "ExternalId"]) {
+    const value = input.get(name);
+    if (value !== null) facts.set(`sts:${name.toLowerCase()}`, value);
+  }
+  return facts;
 }

@@ -1,6 +1,7 @@
 // Reads an operation's input from query, headers and body, as the model binds it, and checks all of it.
 import { TextDecoder } from "node:util";
 import { Fault, invalid } from "../core/faults.ts";
+import { duplicateKey } from "../core/json.ts";
 import type { InputBlob } from "./blob.ts";
 import type { Reader } from "./constraints.ts";
 import { compileReader, isRecord, missing, validationFault, wrongType } from "./constraints.ts";
@@ -118,12 +119,20 @@ function readJson({ body, headers }: RawInput): Readonly<Record<string, unknown>
   if (body.length === 0) return {};
   checkContentType(headers["content-type"]);
   let value: unknown;
+  let twice: string | undefined;
   try {
-    value = JSON.parse(UTF8.decode(body));
+    const text = UTF8.decode(body);
+    value = JSON.parse(text);
+    twice = duplicateKey(text);
   } catch (error) {
     throw invalid(`The request body is not valid JSON in UTF-8: ${(error as Error).message}`, "CANNOT_PARSE");
   }
   if (!isRecord(value)) throw invalid("The request body must be a JSON object.", "CANNOT_PARSE");
+  if (twice !== undefined)
+    throw invalid(
+      `The request body has the key '${twice.slice(0, 100)}' twice in one object; give it once.`,
+      "CANNOT_PARSE",
+    );
   return value;
 }
 

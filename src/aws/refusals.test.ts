@@ -305,12 +305,15 @@ describe("bodies", () => {
     },
   );
 
-  test("deep nesting in what is ignored does no harm; the last of two equal keys counts", async () => {
+  test("deep nesting in what is ignored does no harm; of two equal keys neither counts", async () => {
     const input = INPUTS.CreateRepository as Record<string, unknown>;
     expect((await send("CreateRepository", input, deep(30_000))).status).toBe(501);
-    const twice = await send("CreateRepository", input, '{"description":"ok","description":5}');
-    expect(twice).toMatchObject({ status: 400, reason: "CANNOT_PARSE" });
-    expect((await send("CreateRepository", input, '{"description":5,"description":"ok"}')).status).toBe(501);
+    for (const body of ['{"description":"ok","description":5}', '{"description":"a","description":"b"}'])
+      expect(await send("CreateRepository", input, body)).toMatchObject({
+        status: 400,
+        type: "ValidationException",
+        reason: "CANNOT_PARSE",
+      });
   });
 
   test.each(OPERATION_NAMES.filter((name) => name !== "PublishPackageVersion"))(

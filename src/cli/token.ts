@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import type { TokenScope } from "../core/caller.ts";
 import { isPackageFormat } from "../core/coordinates.ts";
+import { normalize } from "../core/group-pattern.ts";
 import { findPrincipal, ManageError } from "../identity/manage.ts";
 import { recordIdentity } from "../identity/record.ts";
 import { issueToken } from "../identity/tokens.ts";
@@ -104,16 +105,25 @@ function readScope({ repository, actions, packages }: CreateOptions): TokenScope
   const kinds = actions?.split(",").map((kind) => kind.trim());
   const unknown = kinds?.find((kind) => kind !== "read" && kind !== "publish");
   if (unknown !== undefined) throw new ManageError(`'${unknown}' is no action of a token: read or publish`);
-  for (const pattern of packages) {
-    const [format = ""] = pattern.split("/");
-    if (!pattern.includes("/") || !(isPackageFormat(format) || /[*?]/.test(format)))
-      throw new ManageError(`'${pattern}' is no pattern of packages: write it as npm/@acme/* or pypi/acme-*`);
-  }
+  for (const pattern of packages) checkPattern(pattern);
   return {
     ...(repository === undefined ? {} : { repository }),
     ...(kinds === undefined ? {} : { actions: kinds as ("read" | "publish")[] }),
     ...(packages.length === 0 ? {} : { packages }),
   };
+}
+
+/** A pattern that no package can match would make a token that opens nothing. */
+function checkPattern(pattern: string): void {
+  const [format = "", ...parts] = pattern.split("/");
+  const known = isPackageFormat(format);
+  if (parts.length < 1 || parts.length > 2 || parts.includes("") || !(known || /[*?]/.test(format)))
+    throw new ManageError(`'${pattern}' is no pattern of packages: write it as npm/@acme/* or pypi/acme-*`);
+  const rest = parts.join("/");
+  if (known && normalize(format, rest) !== rest)
+    throw new ManageError(
+      `'${pattern}' matches nothing: ${format} packages go by their normalised names, as in '${format}/${normalize(format, rest)}'`,
+    );
 }
 
 async function list(options: PlaceOptions & { readonly json?: boolean }): Promise<void> {

@@ -117,8 +117,8 @@ function spellingFault(format: PackageFormat, namespace: string, name: string): 
   return undefined;
 }
 
-/** Spec 1.5.6. */
-function normalize(format: PackageFormat, part: string): string {
+/** A name or namespace, or a pattern of them, as packages of the format are stored (spec 1.5.6). */
+export function normalize(format: PackageFormat, part: string): string {
   if (format === "pypi") return part.toLowerCase().replace(/[-_.]+/g, "-");
   return format === "nuget" || format === "swift" ? part.toLowerCase() : part;
 }

@@ -98,6 +98,13 @@ describe("who needs which policy", () => {
     const resourcePolicies = [statements(allow({ Principal: "*" }), denies({ NotPrincipal }))];
     expect(ask({ resourcePolicies, caller: { policies: everything } }).allowed).toBe(false);
     expect(ask({ resourcePolicies, caller: foreign({ policies: everything }) }).allowed).toBe(true);
+    const alice = foreign({ arn: `arn:aws:iam::${OTHER}:user/alice`, policies: everything });
+    expect(ask({ resourcePolicies, caller: alice }).allowed).toBe(false);
+  });
+  test("NotPrincipal with an account alone: its users are excepted", () => {
+    const NotPrincipal = { AWS: [`arn:aws:iam::${OTHER}:root`, `arn:aws:iam::${OWNER}:user/x`] };
+    const resourcePolicies = [statements(allow({ Principal: "*" }), denies({ NotPrincipal }))];
+    expect(ask({ resourcePolicies, caller: foreign({ policies: everything }) }).allowed).toBe(true);
   });
   test("a session is meant by its own ARN and by its role's", () => {
     const roleArn = `arn:aws:iam::${OWNER}:role/ci`;

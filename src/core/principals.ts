@@ -11,12 +11,26 @@ type Asker = Pick<Caller, "account" | "arn" | "roleArn" | "userId"> & {
 export type Named = "name" | "account" | undefined;
 
 /** A session is meant by its role's ARN as well; an account by its twelve digits or its root (spec 6.2.6). */
-export function compilePrincipals({ Principal, NotPrincipal }: PolicyStatement): (asker: Asker) => Named {
-  if (NotPrincipal !== undefined) {
-    const excepted = compileList(NotPrincipal);
-    return (asker) => (excepted(asker) === undefined ? "name" : undefined);
-  }
+export function compilePrincipals(statement: PolicyStatement): (asker: Asker) => Named {
+  const { Principal, NotPrincipal } = statement;
+  if (NotPrincipal !== undefined) return compileOthers(NotPrincipal, statement.Effect);
   return Principal === undefined ? () => undefined : compileList(Principal);
+}
+
+/** A Deny names the account beside its user, as AWS wants it: the account's other identities are no exception then. */
+function compileOthers(excepted: unknown, effect: PolicyStatement["Effect"]): (asker: Asker) => Named {
+  const means = compileList(excepted);
+  const accounts = effect === "Deny" ? accountsWithNames(excepted) : new Set<string>();
+  return (asker) => {
+    const how = means(asker);
+    return how === undefined || (how === "account" && accounts.has(asker.account)) ? "name" : undefined;
+  };
+}
+
+/** Accounts of which single users, roles or sessions are named. */
+function accountsWithNames(principal: unknown): ReadonlySet<string> {
+  const single = /^arn:aws:(?:iam|sts)::(\d{12}):(?!root$)/;
+  return new Set([...namesOf(principal)].flatMap((name) => single.exec(name)?.[1] ?? []));
 }
 
 function compileList(principal: unknown): (asker: Asker) => Named {

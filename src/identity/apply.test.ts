@@ -157,6 +157,13 @@ onEveryDatabase("identities of a file", (open) => {
       "users:\n  jane:\n    tags: { a: 1 }\n",
       /^ids\.yaml:3: users\.jane\.tags\.a: must be text/,
     ],
+    [
+      "a list of users",
+      "users:\n  - name: jane\n",
+      /^ids\.yaml:2: users: must be names, each with its settings/,
+    ],
+    ["a list of sections", "- users: {}\n", /^ids\.yaml:1: the file must be sections/],
+    ["no sections", "[]\n", /^ids\.yaml:1: the file must be sections/],
     ["a role without trust", "roles:\n  ci: {}\n", /^ids\.yaml:2: roles\.ci\.trust: is missing/],
     ["no account", "accounts:\n  12: {}\n", /^ids\.yaml:\d: accounts\.12: '12' is no account/],
     [

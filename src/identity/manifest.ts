@@ -73,8 +73,11 @@ const PROVIDER = v.strictObject({
   ca: v.optional(TEXT),
   allowHttp: v.optional(v.boolean("must be true or false"), false),
 });
+const NAMES = "must be names, each with its settings";
+/** To valibot a list is an object whose names are numbers. */
+const isNoList = (value: unknown) => !Array.isArray(value);
 const named = <T extends v.GenericSchema>(schema: T) =>
-  v.optional(v.record(v.string(), schema, "must be names, each with its settings"), {});
+  v.optional(v.pipe(v.unknown(), v.check(isNoList, NAMES), v.record(v.string(), schema, NAMES)), {});
 const SECTIONS = {
   policies: named(DOCUMENT),
   oidc: v.optional(v.array(PROVIDER, "must be a list"), []),
@@ -82,7 +85,11 @@ const SECTIONS = {
   users: named(USER),
   roles: named(ROLE),
 };
-const FILE = v.strictObject({ ...SECTIONS, accounts: named(v.strictObject(SECTIONS)) });
+const FILE = v.pipe(
+  v.unknown(),
+  v.check(isNoList, "the file must be sections with names: docs/identities.md shows them"),
+  v.strictObject({ ...SECTIONS, accounts: named(v.strictObject(SECTIONS)) }),
+);
 type Sections = Omit<v.InferOutput<typeof FILE>, "accounts">;
 
 type Path = readonly (string | number)[];

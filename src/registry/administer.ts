@@ -33,10 +33,18 @@ function managedKeyArn(region: string, account: string): string {
   return `arn:aws:kms:${region}:${account}:key/portcullis-managed`;
 }
 
-/** An id or alias becomes an ARN, an ARN stays (spec 1.3.5). */
+const KEY_ARN = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(?:key|alias)\/./;
+
+/** An id or alias becomes an ARN, an ARN of a key stays (spec 1.3.5). */
 function keyArn(region: string, account: string, key: string | undefined): string {
   if (key === undefined) return managedKeyArn(region, account);
-  if (key.startsWith("arn:")) return key;
+  if (KEY_ARN.test(key)) return key;
+  if (key.startsWith("arn:"))
+    throw new Fault(
+      "ValidationException",
+      `'${key}' is not the ARN of a KMS key or alias, such as ${managedKeyArn(region, account)}.`,
+      { reason: "ENCRYPTION_KEY_ERROR" },
+    );
   return `arn:aws:kms:${region}:${account}:${key.startsWith("alias/") ? key : `key/${key}`}`;
 }
 

@@ -51,6 +51,15 @@ onEveryDatabase("the API", (open) => {
       });
     });
 
+    test("400 ENCRYPTION_KEY_ERROR CreateDomain: an ARN that is not of a key (1.3.5)", async () => {
+      const encryptionKey = "arn:aws:s3:::bucket";
+      await expect(client.createDomain({ domain: "d1", encryptionKey })).rejects.toMatchObject({
+        name: "ValidationException",
+        reason: "ENCRYPTION_KEY_ERROR",
+        message: expect.stringContaining(encryptionKey),
+      });
+    });
+
     test("409 CreateDomain twice (7.7); 400 with a tag key twice", async () => {
       await domain();
       await expect(domain()).rejects.toMatchObject({
